@@ -1,0 +1,2 @@
+//! Compat
+fn main() {}

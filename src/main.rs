@@ -1,0 +1,2 @@
+//! Ottla
+fn main() {}
