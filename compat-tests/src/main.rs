@@ -1,10 +1,15 @@
 //! Real clients, real Kafka tools and faults against the real binary. `./compat-tests/run` is the way in.
 
+mod admin;
 mod broker;
+mod clients;
 mod history;
 mod parts;
+mod rdkafka_client;
+mod record;
 mod report;
 mod rng;
+mod schema;
 
 fn main() {
     let binary = std::path::PathBuf::from(std::env::args().nth(1).expect("binary"));

@@ -2,12 +2,12 @@
 //!
 //! Every send, acknowledgement and poll goes into a [`History`]; the judge then finds nothing, or names it.
 
+use crate::admin;
 use crate::broker::{Ottla, Setup};
 use crate::history::{History, Place, Send, Value};
 use crate::rng::Rng;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -37,7 +37,7 @@ pub fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<
     let setup = Setup::new(binary, &dir.path().join("data")).with("ottla.durability", durability);
     let mut rng = Rng::new(seed);
     let mut broker = setup.start()?;
-    create_topic(&broker.bootstrap)?;
+    admin::create_topic(&broker.bootstrap, TOPIC, PARTITIONS, &[])?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let log = Arc::new(Mutex::new(History::default()));
@@ -86,25 +86,17 @@ fn judge(
         return Err(format!("graceful stop ended with code {code}"));
     }
     let polled: usize = history.polls.iter().map(Vec::len).sum();
-    let counts = format!("{} sent, {} acknowledged, {polled} seen at the tail", history.sends.len(), history.acks.len());
+    let counts =
+        format!("{} sent, {} acknowledged, {polled} seen at the tail", history.sends.len(), history.acks.len());
     if history.acks.is_empty() || polled == 0 {
         return Err(format!("nothing happened: {counts}"));
     }
     match history.findings().as_slice() {
         [] => Ok(counts),
-        findings => Err(format!("{} findings ({counts}); first: {:?}", findings.len(), &findings[..findings.len().min(5)])),
+        findings => {
+            Err(format!("{} findings ({counts}); first: {:?}", findings.len(), &findings[..findings.len().min(5)]))
+        }
     }
-}
-
-/// Creates the topic of the run.
-fn create_topic(bootstrap: &str) -> Result<(), String> {
-    let client: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).create().map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let topic = NewTopic::new(TOPIC, PARTITIONS, TopicReplication::Fixed(1));
-    let options = AdminOptions::new().request_timeout(Some(CLIENT_WAIT));
-    let results = runtime.block_on(client.create_topics([&topic], &options)).map_err(|error| error.to_string())?;
-    results.into_iter().try_for_each(|result| result.map(|_| ()).map_err(|(name, code)| format!("{name}: {code}")))
 }
 
 /// Writes acknowledgements into the history as librdkafka reports them.
