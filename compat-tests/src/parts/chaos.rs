@@ -5,6 +5,8 @@
 use crate::admin;
 use crate::broker::{Ottla, Setup};
 use crate::history::{History, Place, Send, Value};
+use crate::parts::Context;
+use crate::report::Report;
 use crate::rng::Rng;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
@@ -31,8 +33,15 @@ const LIFE_MS: (u64, u64) = (150, 1500);
 /// A liveness bound for each wait on a client library.
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
 
+/// Both durability modes, each at its size.
+pub fn part(report: &mut Report, context: &Context) {
+    for (mode, name) in [("fsync", "kill -9, durability fsync"), ("os", "kill -9, durability os")] {
+        report.result(name, run(&context.binary, mode, context.size(25, 500), context.seed ^ mode.len() as u64));
+    }
+}
+
 /// Runs `cycles` kills from one seed; Ok names the counts.
-pub fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<String, String> {
+fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<String, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let setup = Setup::new(binary, &dir.path().join("data")).with("ottla.durability", durability);
     let mut rng = Rng::new(seed);

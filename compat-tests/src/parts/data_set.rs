@@ -3,6 +3,7 @@
 
 use crate::admin;
 use crate::clients::{Client, Clients};
+use crate::parts::Context;
 use crate::record::{Checksum, Row, read_rows};
 use crate::report::{Outcome, Report};
 use serde_json::Value;
@@ -38,13 +39,18 @@ fn expected(rows: &[Row]) -> Vec<Expected> {
     (0..PARTITIONS).map(partition).collect()
 }
 
-/// Runs all pairs; `prefix` keeps topics of several runs apart. Returns, by (producer, consumer), what was seen.
-pub fn run(
-    report: &mut Report,
-    clients: &Clients,
-    bootstrap: &str,
-    file: &Path,
-) -> BTreeMap<(String, String), Outcome> {
+/// All pairs on one broker.
+pub fn part(report: &mut Report, context: &Context) {
+    match context.broker(&[]) {
+        Ok((broker, _setup, _dir)) => {
+            run(report, &context.clients, &broker.bootstrap, &context.root.join(".work/data-set.jsonl"));
+        }
+        Err(error) => report.result("broker", Err(error)),
+    }
+}
+
+/// Runs all pairs; returns, by (producer, consumer), what was seen.
+fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) -> BTreeMap<(String, String), Outcome> {
     let rows = match read_rows(file) {
         Ok(rows) if rows.len() >= RECORDS_MIN => rows,
         Ok(rows) => {

@@ -2,6 +2,7 @@
 //! up, its memory stays within its budget and another client is served.
 
 use crate::broker::{Ottla, Setup};
+use crate::parts::Context;
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::schema::{self, Schema};
@@ -25,20 +26,23 @@ const BASE_BYTES: u64 = 192 << 20;
 const BUDGET_BYTES: u64 = 256 << 20;
 
 /// Sizes of the run.
-pub struct Sizes {
+struct Sizes {
     /// Mutated frames.
-    pub mutated: usize,
+    mutated: usize,
     /// Bytes of one array bomb on one connection.
-    pub bomb_bytes: usize,
+    bomb_bytes: usize,
     /// Bytes of one array bomb on each of many connections.
-    pub bomb_bytes_each: usize,
+    bomb_bytes_each: usize,
     /// Seconds that the slow announcers go on.
-    pub slow_seconds: u64,
+    slow_seconds: u64,
 }
 
-/// Runs all attacks against one broker.
-pub fn run(report: &mut Report, binary: &Path, sizes: &Sizes, seed: u64) {
-    let attacks: [(&str, fn(&str, &Sizes, u64) -> Result<String, String>); 5] = [
+/// All attacks, each against a fresh broker.
+pub fn part(report: &mut Report, context: &Context) {
+    let ci = Sizes { mutated: 100_000, bomb_bytes: 8_000_000, bomb_bytes_each: 2_000_000, slow_seconds: 20 };
+    let long = Sizes { mutated: 1_000_000, bomb_bytes: 100_000_000, bomb_bytes_each: 20_000_000, slow_seconds: 45 };
+    let (sizes, seed) = (context.size(ci, long), context.seed);
+    let attacks: [(&str, Attack); 5] = [
         ("mutated frames", mutated),
         ("array bombs on one connection", bombs),
         ("claims without bytes", claims),
@@ -46,7 +50,7 @@ pub fn run(report: &mut Report, binary: &Path, sizes: &Sizes, seed: u64) {
         ("500 connections announce 100 MiB and send a byte a second", announcers),
     ];
     for (name, attack) in attacks {
-        report.result(name, under_watch(binary, sizes, seed, attack));
+        report.result(name, under_watch(&context.binary, &sizes, seed, attack));
     }
 }
 
