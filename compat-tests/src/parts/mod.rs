@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod data_set;
+pub mod features;
 pub mod figures;
 pub mod hostile;
 
@@ -47,6 +48,7 @@ pub type Part = fn(&mut Report, &Context);
 /// All parts, in their order.
 pub const ALL: &[(&str, Part)] = &[
     ("figures", |report, context| figures::run(report, &context.binary)),
+    ("features", features::part),
     ("data-set", data_set::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
