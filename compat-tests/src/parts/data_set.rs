@@ -43,7 +43,7 @@ fn expected(rows: &[Row]) -> Vec<Expected> {
 pub fn part(report: &mut Report, context: &Context) {
     match context.broker(&[]) {
         Ok((broker, _setup, _dir)) => {
-            run(report, &context.clients, &broker.bootstrap, &context.root.join(".work/data-set.jsonl"));
+            run(report, &context.clients, &broker.bootstrap, &context.root.join(".work/dataset.jsonl"));
         }
         Err(error) => report.result("broker", Err(error)),
     }

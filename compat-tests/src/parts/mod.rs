@@ -5,6 +5,7 @@ pub mod data_set;
 pub mod features;
 pub mod figures;
 pub mod hostile;
+pub mod tools;
 
 use crate::broker::{Ottla, Setup};
 use crate::clients::Clients;
@@ -50,6 +51,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("figures", |report, context| figures::run(report, &context.binary)),
     ("features", features::part),
     ("data-set", data_set::part),
+    ("tools", tools::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
 ];
