@@ -120,7 +120,7 @@ pub fn run_bounded(
             let mut all = String::new();
             for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                if line.starts_with("{\"ready\"") {
+                if line.contains("\"ready\"") {
                     on_ready();
                 }
                 all.push_str(&line);

@@ -300,9 +300,7 @@ fn too_large(answer: &Value) -> Result<(), String> {
     let errors = answer["errors"].as_object().cloned().unwrap_or_default();
     let spelled = |word: &String| {
         let word: String = word.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-        ["messagetoolarge", "recordtoolarge", "messagesizetoolarge", "msgsizetoolarge"]
-            .iter()
-            .any(|known| word.contains(known))
+        word.contains("toolarge") // MESSAGE_TOO_LARGE, RecordTooLargeException, "message was too large"
     };
     if answer["ok"] != true && errors.keys().any(spelled) {
         Ok(())
