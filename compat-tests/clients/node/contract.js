@@ -51,12 +51,17 @@ async function* readInput(path) {
 
 /** The error's own words: the broker's code where there is one, else name and message. */
 export function wordsOf(error) {
-  const inner = error.errors?.[0] ?? error.cause ?? error.originalError
+  const inner = error.errors?.at(-1) ?? error.cause ?? error.originalError
   return error.apiId ?? error.type ?? (inner ? wordsOf(inner) : `${error.name}: ${error.message}`)
 }
 
-/** Sends every record through `send(records)`, which answers [[partition, base offset]...]; in order by partition. */
-export async function produceAll(args, send) {
+/**
+ * Sends every record through `send(records)`, which answers [[partition, base offset]...]; in order by partition.
+ * The timestamps of one call are less than `spanMs` from its first.
+ */
+export async function produceAll(args, send, spanMs = Infinity) {
+  const isFull = (chunk, { timestamp }) =>
+    chunk.length === CHUNK_RECORDS || Math.abs(timestamp - chunk[0].timestamp) >= spanMs
   const lanes = new Map()
   const fixed = args.partition === undefined || args.partition === '-1' ? null : Number(args.partition)
   let sent = 0
@@ -65,7 +70,7 @@ export async function produceAll(args, send) {
     const lane = lanes.get(record.partition) ?? { chunks: [], bytes: CHUNK_BYTES }
     lanes.set(record.partition, lane)
     const size = (record.key?.length ?? 0) + (record.value?.length ?? 0) + 100
-    if (lane.bytes + size > CHUNK_BYTES || lane.chunks.at(-1).length === CHUNK_RECORDS) {
+    if (lane.bytes + size > CHUNK_BYTES || isFull(lane.chunks.at(-1), record)) {
       lane.chunks.push([])
       lane.bytes = 0
     }

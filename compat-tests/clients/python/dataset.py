@@ -1,4 +1,5 @@
-"""Turns the tables of npm's vega-datasets into one JSONL input over four partitions; the same bytes every time.
+"""Turns the tables of npm's vega-datasets into one JSONL input over four partitions, in order of time; the same
+bytes every time.
 
     dataset.py SOURCE_DIR OUT.jsonl OUT.json
 
@@ -69,7 +70,7 @@ def main():
     sums = [contract.Checksum() for _ in range(PARTITIONS)]
     size = 0
     with lines_path.open("w", encoding="utf-8") as out:
-        for record in records(source):
+        for record in sorted(records(source), key=lambda record: record.timestamp):
             sums[record.partition].add(record.key, record.value, record.headers, record.timestamp)
             size += len(record.key or b"") + len(record.value)
             line = {"k": contract.tobase64(record.key), "v": contract.tobase64(record.value)}
