@@ -1,7 +1,7 @@
 //! Real clients, real Kafka tools and faults against the real binary. `./compat-tests/run` is the way in.
 //!
 //! `compat-tests all --binary PATH [--long] [part...]` runs the parts; `compat-tests client ...` is the rdkafka crate as one
-//! of the client programs.
+//! of the client programs; `compat-tests record ...` writes down what clients send (recorder.rs).
 
 mod admin;
 mod broker;
@@ -10,6 +10,7 @@ mod history;
 mod parts;
 mod rdkafka_client;
 mod record;
+mod recorder;
 mod report;
 mod rng;
 mod schema;
@@ -23,6 +24,13 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some("client") => ExitCode::from(u8::try_from(rdkafka_client::main(&words[1..])).unwrap_or(1)),
+        Some("record") => match recorder::main(&words[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&format!("compat-tests: {error}"));
+                ExitCode::FAILURE
+            }
+        },
         Some("all") => match context(&words[1..]) {
             Ok((context, chosen)) => run(&context, &chosen),
             Err(error) => {
