@@ -1,1 +1,5 @@
 //! handlers
+//!
+//! - [`call`]: the call between sockets and handlers: peer, request, answer.
+
+pub mod call;
