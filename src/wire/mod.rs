@@ -17,16 +17,18 @@
 //! No state, no I/O, no clock: a crash leaves nothing. Handlers and the server call this; it knows only `base`.
 
 pub mod api;
+pub mod api_versions;
 pub mod array;
 pub mod error;
+pub mod fetch;
 pub mod field;
 pub mod frame;
 pub mod header;
+pub mod produce;
 pub mod reader;
 pub mod requests;
-
-pub mod fetch;
-pub mod produce;
+pub mod response;
+pub mod writer;
 
 pub use api::{API_TABLE, Api};
 pub use array::Array;

@@ -1,0 +1,48 @@
+//! Offsets by timestamp (ListOffsets).
+
+use super::handle::Partition;
+use super::read::ReadError;
+use crate::base::{LeaderEpoch, Offset, Timestamp};
+use std::io;
+use std::sync::Arc;
+
+/// A record found by its timestamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FoundOffset {
+    /// The record's offset.
+    pub offset: Offset,
+    /// Its timestamp.
+    pub timestamp: Timestamp,
+    /// The leadership that wrote it.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// Why a look-up by timestamp fails.
+pub type LookupError = ReadError;
+
+impl Partition {
+    /// The first record at or after `timestamp`, below the high watermark (LO-3).
+    pub async fn offset_for_timestamp(&self, timestamp: Timestamp) -> Result<Option<FoundOffset>, LookupError> {
+        let log = self.log.clone();
+        blocking(move || log.offset_for_timestamp(timestamp)).await
+    }
+
+    /// The first of the records with the largest timestamp, below the high watermark (LO-1, -3).
+    pub async fn max_timestamp(&self) -> Result<Option<FoundOffset>, LookupError> {
+        let log = self.log.clone();
+        blocking(move || log.max_timestamp()).await
+    }
+}
+
+async fn blocking(
+    look: impl FnOnce() -> io::Result<Option<crate::store::FoundRecord>> + Send + 'static,
+) -> Result<Option<FoundOffset>, LookupError> {
+    let found = tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|error| ReadError::Storage(Arc::new(io::Error::other(error))))??;
+    Ok(found.map(|found| FoundOffset {
+        offset: found.offset,
+        timestamp: found.timestamp,
+        leader_epoch: found.leader_epoch,
+    }))
+}
