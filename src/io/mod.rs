@@ -1,1 +1,8 @@
-//! io
+//! Floor 3: the outside world that keeps bytes.
+//!
+//! - [`disk`]: files and directories, blocking.
+//!
+//! Each has a twin that fails on demand, so that everything above can be tested against what disks and buckets really
+//! do. Nothing here knows Kafka. Time and chance are arguments.
+
+pub mod disk;
