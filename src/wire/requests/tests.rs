@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const COMPARED_PER_VERSION: usize = 200;
 
 /// Mutations of each valid body.
-const MUTATIONS_PER_BODY: usize = 200;
+const MUTATIONS_PER_BODY: usize = 1_000;
 
 /// Random bodies for each API and version.
 const RANDOM_BODIES_PER_VERSION: usize = 500;
