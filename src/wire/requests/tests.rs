@@ -21,8 +21,11 @@ const RANDOM_BODIES_PER_VERSION: usize = 500;
 /// The one seed; what fails prints the API, version and bytes besides.
 const SEED: u64 = 0x07_7a;
 
-/// Requests written by Kafka's own clients library; how is told in the Java file beside it.
-const FIXTURES: &str = include_str!("../fixtures/kafka-clients-4.4.0.txt");
+/// Requests written by others; `fixtures/README.md` tells how to add to them. The first has every API and version.
+const FIXTURES: &[&str] = &[
+    include_str!("../fixtures/kafka-clients-4.4.0.txt"), //
+    include_str!("../fixtures/franz-go-1.22.2.txt"),
+];
 
 /// A frame of the fixtures and what is in it.
 struct Fixture {
@@ -43,7 +46,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn fixtures() -> impl Iterator<Item = Fixture> {
-    FIXTURES.lines().map(|line| {
+    FIXTURES.iter().flat_map(|file| file.lines()).map(|line| {
         let mut fields = line.split('\t');
         let mut next = || fields.next().expect("five fields");
         let name = next();
@@ -134,7 +137,7 @@ fn assert_same(ours: &Value, theirs: &Value, place: &str) {
 }
 
 #[test]
-fn requests_of_kafkas_own_serialiser_decode_to_the_same_values() {
+fn requests_written_by_others_decode_to_the_same_values() {
     let mut seen = std::collections::BTreeSet::new();
     for fixture in fixtures() {
         let place = format!("{} {}", fixture.api, fixture.version);
