@@ -134,3 +134,7 @@ impl std::fmt::Display for Api {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

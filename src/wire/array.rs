@@ -76,7 +76,9 @@ impl<T: Field> Nullable for Array<T> {
 
 impl<T> Default for Array<T> {
     fn default() -> Self {
-        Array { content: Content::Made(Arc::new([])) }
+        // Not `Made`: that would allocate, and decoding starts every array with its default.
+        let at = At { version: 0, flexible: false };
+        Array { content: Content::Wire { bytes: Bytes::new(), count: 0, at, element: PhantomData } }
     }
 }
 
@@ -144,3 +146,7 @@ impl<T: Field + Clone> Iterator for Iter<'_, T> {
 }
 
 impl<T: Field + Clone> ExactSizeIterator for Iter<'_, T> {}
+
+#[cfg(test)]
+#[path = "array_tests.rs"]
+mod tests;

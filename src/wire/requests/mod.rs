@@ -76,6 +76,23 @@ macro_rules! dispatch {
             }
         }
 
+        #[cfg(test)]
+        impl Request {
+            /// A random request that this version can carry.
+            pub(in crate::wire) fn sample(api: Api, random: &mut sample::Random, version: i16) -> Request {
+                match api {
+                    $(Api::$name => Request::$name(sample::Sample::sample(random, api.at(version))),)*
+                }
+            }
+
+            /// Its fields as Kafka's JSON converters show them.
+            pub(in crate::wire) fn json(&self, version: i16) -> serde_json::Value {
+                match self {
+                    $(Request::$name(request) => sample::Sample::json(request, Api::$name.at(version)),)*
+                }
+            }
+        }
+
         $(impl $request {
             /// Decodes a whole body of this version.
             pub fn decode(version: i16, body: Bytes) -> Read<Self> {
@@ -86,5 +103,7 @@ macro_rules! dispatch {
 }
 apis!(dispatch);
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

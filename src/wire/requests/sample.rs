@@ -110,9 +110,16 @@ impl Sample for Uuid {
         Uuid::from_u64_pair(random.next(), random.next())
     }
 
-    /// As hexadecimal digits; Kafka's own form is base64.
+    /// In base64 with the URL alphabet, without padding.
     fn json(&self, _at: At) -> Value {
-        json!(self.to_string())
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let bits = self.as_u128();
+        // 22 digits of 6 bits hold 132: the last digit is filled up with four zeros.
+        let digit = |at: u32| match at {
+            21 => (bits << 4) & 63,
+            _ => (bits >> (122 - 6 * at)) & 63,
+        };
+        json!((0..22).map(|at| char::from(alphabet[digit(at) as usize])).collect::<String>())
     }
 }
 
