@@ -19,6 +19,9 @@ pub const FRAME_PROGRESS_BYTES: usize = 64 * 1024;
 /// memory is short.
 pub const FRAME_PROGRESS_SPAN_PRESSED: Duration = Duration::from_secs(5);
 
+/// The progress asked of the frame in the lane in one [`FRAME_PROGRESS_SPAN_PRESSED`], bytes (about 0.8 MiB/s).
+pub const LANE_PROGRESS_BYTES: usize = 4 * 1024 * 1024;
+
 /// Requests of one connection that are started and not yet answered; at this number the connection is not read.
 /// Librdkafka pipelines without a bound of its own, Java five.
 pub const UNANSWERED_MAX: usize = 64;
@@ -35,6 +38,9 @@ pub const WRITE_SLICES_MAX: usize = 64;
 /// How long a connection that is closed after an answer still takes (and forgets) what its peer sends, so that the
 /// answer is not lost to a reset.
 pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Most bytes taken and forgotten during [`LINGER`].
+pub const LINGER_BYTES: usize = 1024 * 1024;
 
 /// How long the accept loop rests after the system refused a descriptor.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
