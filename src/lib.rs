@@ -1,2 +1,3 @@
 //! Ottla
+pub mod config;
 pub mod settings;
