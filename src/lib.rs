@@ -1,3 +1,4 @@
 //! Ottla
+pub mod cli;
 pub mod config;
 pub mod settings;

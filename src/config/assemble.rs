@@ -303,7 +303,7 @@ fn setting(statics: &Statics, error: SettingError) -> ConfigError {
         SettingError::UnknownTopicKey(key) => key.as_str(),
         SettingError::Conflict { low, .. } => low,
     };
-    let origin = statics.get(name).map_or_else(|| Origin::Flag("default".into()), |v| v.origin.clone());
+    let origin = origin(statics, name);
     let remedy = broker_key(name).map_or_else(|| "change it".to_owned(), |key| remedy(key, &origin));
     ConfigError::Setting { error, origin, remedy }
 }
@@ -340,8 +340,8 @@ fn text(layers: &Layers<'_>, name: &str) -> Option<String> {
     layers.broker_value(name).map(|value| value.to_string())
 }
 
-fn origin(statics: &Statics, name: &str) -> String {
-    statics.get(name).map_or_else(|| "default".to_owned(), |value| value.origin.to_string())
+fn origin(statics: &Statics, name: &str) -> Origin {
+    statics.get(name).map_or(Origin::Default, |value| value.origin.clone())
 }
 
 fn data_dir(layers: &Layers<'_>, statics: &Statics) -> Result<PathBuf, ConfigError> {

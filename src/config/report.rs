@@ -129,8 +129,8 @@ pub enum ConfigError {
     Listener {
         /// What is wrong.
         error: ListenerError,
-        /// Where it was written, or "default".
-        origin: String,
+        /// Where it was written.
+        origin: Origin,
     },
     /// Several data directories.
     #[error(
@@ -198,7 +198,7 @@ pub(super) fn remedy(key: &Key, origin: &Origin) -> String {
     }
     let place = match origin {
         Origin::Variable(_) => format!("change {}", variable(key.name)),
-        Origin::File { .. } | Origin::Flag(_) | Origin::Key(_) => format!("change {}", key.name),
+        Origin::File { .. } | Origin::Flag(_) | Origin::Key(_) | Origin::Default => format!("change {}", key.name),
     };
     let wanted = match (key.check, key.kind) {
         (Check::Any, Kind::Boolean) => "true or false".to_owned(),
