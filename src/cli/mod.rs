@@ -111,7 +111,11 @@ fn act(
         }
         Command::Generate(GenerateCommand::ConfigDocs) => out.write_all(configuration_reference().as_bytes()),
     };
-    written.map_err(|e| Failure::Other(format!("cannot write the answer: {e}")))
+    match written {
+        // Who reads only the first lines (`| head`) has what they wanted.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| Failure::Other(format!("cannot write the answer: {e}"))),
+    }
 }
 
 /// Reads the file and puts all sources together.

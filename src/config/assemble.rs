@@ -53,6 +53,13 @@ pub struct StartConfig {
     pub warnings: Vec<Warning>,
 }
 
+impl StartConfig {
+    /// The static values under these dynamic ones.
+    pub fn layers<'a>(&'a self, cluster: &'a Overrides, broker: &'a Overrides) -> Layers<'a> {
+        Layers { statics: &self.statics, cluster, broker }
+    }
+}
+
 /// Keys whose effect is asked for at once, and their names.
 const LISTENERS: &str = "listeners";
 const ADVERTISED_LISTENERS: &str = "advertised.listeners";

@@ -200,13 +200,32 @@ pub(super) fn remedy(key: &Key, origin: &Origin) -> String {
         Origin::Variable(_) => format!("change {}", variable(key.name)),
         Origin::File { .. } | Origin::Flag(_) | Origin::Key(_) | Origin::Default => format!("change {}", key.name),
     };
-    let wanted = match (key.check, key.kind) {
-        (Check::Any, Kind::Boolean) => "true or false".to_owned(),
-        (Check::Any, kind) => format!("a value of type {kind}"),
-        (check, _) => check.to_string(),
-    };
+    let wanted = wanted(key);
     match key.default {
         Some(default) if !default.is_empty() => format!("{place} to {wanted}; default {default}"),
         Some(_) | None => format!("{place} to {wanted}"),
+    }
+}
+
+/// The values a key takes, in words.
+fn wanted(key: &Key) -> String {
+    match key.check {
+        Check::Any => match key.kind {
+            Kind::Boolean => "true or false".to_owned(),
+            Kind::Int | Kind::Short | Kind::Long => "a whole number".to_owned(),
+            Kind::Double => "a number".to_owned(),
+            Kind::String | Kind::List | Kind::Class | Kind::Password => "another text".to_owned(),
+        },
+        Check::Range { min, max: None } => format!("a whole number from {min}"),
+        Check::Range { min, max: Some(max) } => format!("a whole number from {min} to {max}"),
+        Check::Float { min, max } => format!("a number from {min} to {max}"),
+        Check::OneOf(values) | Check::OneOfIgnoreCase(values) => {
+            format!("one of {}", values.join(", "))
+        }
+        Check::List { allowed: [], .. } => "items separated by commas".to_owned(),
+        Check::List { allowed, .. } => format!("some of {}", allowed.join(", ")),
+        Check::GzipLevel => "-1 or 1 to 9".to_owned(),
+        Check::Filled => "a text that is not empty".to_owned(),
+        Check::Replicas => "* or partition:broker pairs separated by commas".to_owned(),
     }
 }
