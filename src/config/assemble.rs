@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::settings::{
-    BrokerSettings, Layers, Origin, Overrides, SettingError, State, StaticValue, Statics, broker_key, nearest_key,
+    BrokerSettings, Key, Layers, Origin, Overrides, SettingError, State, StaticValue, Statics, broker_key, nearest_key,
 };
 
 use super::environment::{Meaning, meaning};
@@ -163,10 +163,10 @@ fn read_file(file: &PropertiesFile, statics: &mut Statics, warnings: &mut Vec<Wa
     for property in parsed {
         let origin = Origin::File { path: file.path.clone(), line: property.line };
         let value = StaticValue { text: property.value, origin: origin.clone() };
-        if let Some(earlier) = statics.insert(property.key.clone(), value) {
-            if let Origin::File { line: earlier_line, .. } = earlier.origin {
-                warnings.push(Warning::Repeated { key: property.key, origin, earlier_line });
-            }
+        if let Some(earlier) = statics.insert(property.key.clone(), value)
+            && let Origin::File { line: earlier_line, .. } = earlier.origin
+        {
+            warnings.push(Warning::Repeated { key: property.key, origin, earlier_line });
         }
     }
     Ok(())
@@ -233,9 +233,9 @@ fn agree_on_id(statics: &mut Statics) -> Result<(), ConfigError> {
         (Some(node), Some(broker)) => {
             return Err(ConfigError::TwoIds {
                 node: node.text.clone(),
-                node_origin: node.origin.clone(),
+                node_origin: Box::new(node.origin.clone()),
                 broker: broker.text.clone(),
-                broker_origin: broker.origin.clone(),
+                broker_origin: Box::new(broker.origin.clone()),
             });
         }
         (Some(_), None) => (NODE_ID, BROKER_ID),
@@ -272,8 +272,7 @@ fn check_values(statics: &Statics, warnings: &mut Vec<Warning>) -> Result<Vec<St
             warnings.push(strange_key(name, origin));
             continue;
         };
-        let parsed = key.parse(&value.text).map_err(|error| setting(statics, error));
-        let parsed = parsed.map_err(|error| relabel(error, name, origin))?;
+        let parsed = key.parse(&value.text).map_err(|error| relabel(error, name, origin, key))?;
         key.refuse_unsupported(&parsed).map_err(|error| setting(statics, error))?;
         let is_default = Some(&parsed) == key.default_value().as_ref();
         match key.state {
@@ -284,10 +283,10 @@ fn check_values(statics: &Statics, warnings: &mut Vec<Warning>) -> Result<Vec<St
             State::Accepted | State::Effective | State::Refused(_) => {}
         }
     }
-    if let Some(roles) = statics.get("process.roles") {
-        if !roles.text.split(',').any(|role| role.trim() == "broker") {
-            return Err(ConfigError::NoBrokerRole { value: roles.text.clone(), origin: roles.origin.clone() });
-        }
+    if let Some(roles) = statics.get("process.roles")
+        && !roles.text.split(',').any(|role| role.trim() == "broker")
+    {
+        return Err(ConfigError::NoBrokerRole { value: roles.text.clone(), origin: roles.origin.clone() });
     }
     Ok(controller)
 }
@@ -312,18 +311,16 @@ fn setting(statics: &Statics, error: SettingError) -> ConfigError {
     };
     let origin = origin(statics, name);
     let remedy = broker_key(name).map_or_else(|| "change it".to_owned(), |key| remedy(key, &origin));
-    ConfigError::Setting { error, origin, remedy }
+    ConfigError::Setting { error: Box::new(error), origin, remedy }
 }
 
 /// A listener's override is checked by the plain key; the error says the name that was written.
-fn relabel(error: ConfigError, name: &str, origin: &Origin) -> ConfigError {
-    match error {
-        ConfigError::Setting { error: SettingError::Invalid { value, reason, .. }, remedy, .. } => {
-            let error = SettingError::Invalid { key: name.to_owned(), value, reason };
-            ConfigError::Setting { error, origin: origin.clone(), remedy }
-        }
+fn relabel(error: SettingError, name: &str, origin: &Origin, key: &Key) -> ConfigError {
+    let error = match error {
+        SettingError::Invalid { value, reason, .. } => SettingError::Invalid { key: name.to_owned(), value, reason },
         other => other,
-    }
+    };
+    ConfigError::Setting { error: Box::new(error), origin: origin.clone(), remedy: remedy(key, origin) }
 }
 
 fn resolve_listeners(layers: &Layers<'_>, statics: &Statics) -> Result<(Vec<Listener>, Vec<String>), ConfigError> {

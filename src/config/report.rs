@@ -118,7 +118,7 @@ pub enum ConfigError {
     #[error("{error} ({origin}); {remedy}")]
     Setting {
         /// What is wrong.
-        error: SettingError,
+        error: Box<SettingError>,
         /// Where it was written.
         origin: Origin,
         /// What to do.
@@ -153,11 +153,11 @@ pub enum ConfigError {
         /// Value of `node.id`.
         node: String,
         /// Where.
-        node_origin: Origin,
+        node_origin: Box<Origin>,
         /// Value of `broker.id`.
         broker: String,
         /// Where.
-        broker_origin: Origin,
+        broker_origin: Box<Origin>,
     },
     /// A role without a broker in it.
     #[error(

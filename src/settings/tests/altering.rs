@@ -116,6 +116,12 @@ fn brokers_take_what_is_dynamic_and_where() {
             Err("Cannot update these configs at default cluster level, broker id must be specified: [listeners]"),
         ),
         (
+            One,
+            "listeners",
+            "PLAINTEXT://:1",
+            Err("Configuration listeners is taken at start only; set it in server.properties"),
+        ),
+        (
             All,
             "log.segment.bytes",
             "1",
