@@ -1,2 +1,4 @@
 //! Ottla
+pub mod cli;
+pub mod config;
 pub mod settings;

@@ -94,6 +94,9 @@ pub enum AlterError {
     /// A key that differs from broker to broker, altered for all: INVALID_REQUEST.
     #[error("Cannot update these configs at default cluster level, broker id must be specified: [{0}]")]
     PerBrokerOnly(String),
+    /// A key that Kafka alters while the broker runs and Ottla does not: INVALID_REQUEST.
+    #[error("Configuration {0} is taken at start only; set it in server.properties")]
+    StartOnly(String),
     /// A key store or trust store without the name of its listener: INVALID_REQUEST.
     #[error("These security configs can be dynamically updated only per-listener using the listener prefix: [{0}]")]
     PerListenerOnly(String),
@@ -109,6 +112,7 @@ impl AlterError {
             | AlterError::DuplicateKey(_)
             | AlterError::ReadOnly(_)
             | AlterError::PerBrokerOnly(_)
+            | AlterError::StartOnly(_)
             | AlterError::PerListenerOnly(_) => false,
         }
     }
@@ -255,6 +259,9 @@ const PER_LISTENER: &[&str] = &[
     "ssl.truststore.type",
 ];
 
+/// Keys that Kafka lets a running broker change; here sockets are bound once.
+const START_ONLY: &[&str] = &["listeners", "listener.security.protocol.map"];
+
 fn check_broker(target: BrokerTarget, name: &str, text: &str) -> Result<(), AlterError> {
     let Some(key) = broker_key(name) else {
         return Ok(());
@@ -266,6 +273,9 @@ fn check_broker(target: BrokerTarget, name: &str, text: &str) -> Result<(), Alte
         (Scope::ReadOnly | Scope::Topic, _) => return Err(AlterError::ReadOnly(name.to_owned())),
         (Scope::PerBroker, BrokerTarget::All) => {
             return Err(AlterError::PerBrokerOnly(name.to_owned()));
+        }
+        (Scope::PerBroker, BrokerTarget::One) if START_ONLY.contains(&key.name) => {
+            return Err(AlterError::StartOnly(name.to_owned()));
         }
         (Scope::PerBroker, BrokerTarget::One) | (Scope::ClusterWide, _) => {}
     }

@@ -37,6 +37,8 @@ pub enum Origin {
     Flag(String),
     /// Follows from another key of the same meaning.
     Key(&'static str),
+    /// Nowhere: it is the default.
+    Default,
 }
 
 impl fmt::Display for Origin {
@@ -46,6 +48,7 @@ impl fmt::Display for Origin {
             Origin::Variable(name) => write!(f, "environment variable {name}"),
             Origin::Flag(flag) => write!(f, "flag {flag}"),
             Origin::Key(name) => write!(f, "key {name}"),
+            Origin::Default => f.write_str("default"),
         }
     }
 }

@@ -14,10 +14,10 @@ pub fn nearest_key(name: &str) -> Option<&'static str> {
         return None;
     }
     let spelt: String = wanted.iter().collect();
-    if let Some(key) = topic_keys().iter().find(|key| key.name == spelt) {
-        if let Some(&broker) = topic_synonyms(key.name).first() {
-            return Some(broker);
-        }
+    if let Some(key) = topic_keys().iter().find(|key| key.name == spelt)
+        && let Some(&broker) = topic_synonyms(key.name).first()
+    {
+        return Some(broker);
     }
     let limit = (wanted.len() / 3).max(1);
     broker_keys()

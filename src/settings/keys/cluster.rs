@@ -30,7 +30,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "How long a controller gathers changes before it writes them, in milliseconds.";
     "controller.quorum.auto.join.enable" Boolean "false" [] ReadOnly Accepted
         "Whether a controller adds itself to the voters.";
-    "controller.quorum.bootstrap.servers" List "" [] ReadOnly Accepted
+    "controller.quorum.bootstrap.servers" List "" [list] ReadOnly Accepted
         "Addresses at which the controllers are found.";
     "controller.quorum.election.backoff.max.ms" Int "1000" [0 ..] ReadOnly Accepted
         "Longest wait before a new vote among controllers, in milliseconds.";
@@ -46,7 +46,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "How long a controller waits for an answer of another, in milliseconds.";
     "controller.quorum.retry.backoff.ms" Int "20" [0 ..] ReadOnly Accepted
         "Pause before a request between controllers is sent again, in milliseconds.";
-    "controller.quorum.voters" List "" [] ReadOnly Accepted
+    "controller.quorum.voters" List "" [list] ReadOnly Accepted
         "Ids and addresses of the voting controllers; Ottla keeps metadata without a quorum.";
     "controller.quota.window.num" Int "11" [1 ..] ReadOnly Accepted
         "Number of samples kept for the quota on topic changes.";

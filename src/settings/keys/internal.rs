@@ -62,10 +62,10 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whether API versions that are not final are offered.";
     "unstable.feature.versions.enable" Boolean "false" [] ReadOnly Accepted
         "Whether feature levels that are not final are offered.";
-    "leader.replication.throttled.rate" Long "9223372036854775807" [0 ..] ClusterWide Accepted
+    "leader.replication.throttled.rate" Long unset [0 ..] ClusterWide Accepted
         "Most bytes per second sent to throttled followers.";
-    "follower.replication.throttled.rate" Long "9223372036854775807" [0 ..] ClusterWide Accepted
+    "follower.replication.throttled.rate" Long unset [0 ..] ClusterWide Accepted
         "Most bytes per second fetched for throttled replicas.";
-    "replica.alter.log.dirs.io.max.bytes.per.second" Long "9223372036854775807" [0 ..] ClusterWide Accepted
+    "replica.alter.log.dirs.io.max.bytes.per.second" Long unset [0 ..] ClusterWide Accepted
         "Most bytes per second for moves between data directories.";
 };

@@ -45,7 +45,7 @@ pub(super) static KEYS: &[Key] = keys! {
     "log.cleaner.threads" Int "1" [0 ..] ClusterWide Accepted
         "Threads that clean compacted topics.";
     "log.cleanup.policy" List "delete" [list 0 "compact" "delete"] ClusterWide Effective
-        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever.";
+        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever; compaction itself has no effect yet.";
     "log.dir" List "./ottla-data" [list 1] ReadOnly Effective
         "Directory of all data, used when log.dirs is not set.";
     "log.dir.failure.timeout.ms" Long "30000" [1 ..] ReadOnly Accepted

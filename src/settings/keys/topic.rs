@@ -5,7 +5,7 @@ use super::super::key::{Key, keys};
 pub(super) static KEYS: &[Key] = keys! {
     internal: false;
     "cleanup.policy" List "delete" [list 0 "compact" "delete"] Topic Effective
-        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever.";
+        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever; compaction itself has no effect yet.";
     "compression.gzip.level" Int "-1" [gzip] Topic Accepted
         "Gzip level for batches that the broker itself compresses; -1 is the library's own choice.";
     "compression.lz4.level" Int "9" [1 ..= 17] Topic Accepted
