@@ -97,7 +97,15 @@ impl Growth {
     }
 
     /// Whether a batch of these properties belongs into a new segment. `jitter_ms` is taken off `segment.ms`.
-    pub fn must_roll(&self, last: Offset, size: u32, at: Timestamp, now: Timestamp, by: &LogSettings, jitter_ms: i64) -> bool {
+    pub fn must_roll(
+        &self,
+        last: Offset,
+        size: u32,
+        at: Timestamp,
+        now: Timestamp,
+        by: &LogSettings,
+        jitter_ms: i64,
+    ) -> bool {
         if self.position == 0 {
             return false;
         }

@@ -229,7 +229,8 @@ impl Producers {
             Some(producer) if producer.epoch == batch.producer_epoch => producer.push(seen),
             Some(producer) => {
                 let (coordinator_epoch, transaction_start) = (producer.coordinator_epoch, producer.transaction_start);
-                *producer = Producer { coordinator_epoch, transaction_start, ..Producer::new(batch.producer_epoch, seen) };
+                *producer =
+                    Producer { coordinator_epoch, transaction_start, ..Producer::new(batch.producer_epoch, seen) };
             }
             None => {
                 self.evict(producers_max.max(1) as usize);
