@@ -3,8 +3,8 @@
 use super::core::Core;
 use super::store::OpenError;
 use super::stored_log::StoredLog;
-use crate::base::{LeaderEpoch, PartitionIndex, TopicPartition};
-use crate::log::{Log, LogEnv, LogSettings, OpenHow};
+use crate::base::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
+use crate::log::{Log, LogEnv, LogSettings, OpenHow, OpenReport, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io;
@@ -14,6 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the name of a directory ends in whose partition was deleted.
 const DELETE_SUFFIX: &str = "-delete";
+
+/// What the name of a directory ends in that does not say whose it is.
+const UNIDENTIFIED_SUFFIX: &str = ".unidentified";
+
+/// A partition.metadata has two lines; what is longer is none.
+const PARTITION_METADATA_BYTES_MAX: u64 = 4096;
 
 /// Longest file name, bytes.
 const FILE_NAME_BYTES_MAX: usize = 255;
@@ -34,21 +40,18 @@ fn partition_of(name: &str) -> Option<PartitionIndex> {
 /// Where a deleted partition's directory goes until its files are removed: a name that no partition has, and no
 /// other deleted one.
 pub(super) fn away(dir: &Path, id: TopicPartition) -> PathBuf {
-    let suffix = format!(".{}{DELETE_SUFFIX}", id.topic.0.simple());
+    let partition = id.partition;
+    renamed(dir, &format!(".{}-{partition}{DELETE_SUFFIX}", id.topic.0.simple()))
+}
+
+/// The directory's name with a suffix, shortened to what a file name can hold.
+fn renamed(dir: &Path, suffix: &str) -> PathBuf {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let mut kept = name.len().min(FILE_NAME_BYTES_MAX - suffix.len());
     while !name.is_char_boundary(kept) {
         kept -= 1;
     }
-    // A name that had to be cut must still tell partitions apart.
-    let mark = if kept < name.len() { format!("{:06x}", id.partition.0) } else { String::new() };
-    dir.with_file_name(format!("{}{mark}{suffix}", &name[..kept - mark.len().min(kept)]))
-}
-
-/// Spreads time-based rolls of partitions that were created together.
-pub(super) fn jitter_seed(id: TopicPartition) -> u64 {
-    let (high, low) = id.topic.0.as_u64_pair();
-    high ^ low.rotate_left(32) ^ u64::from(id.partition.0.unsigned_abs())
+    dir.with_file_name(format!("{}{suffix}", &name[..kept]))
 }
 
 /// Removes a directory that was moved away. What can't be removed now is tried again at the next start.
@@ -80,9 +83,10 @@ pub(super) fn load(
     let how = if clean { OpenHow::Clean } else { OpenHow::AfterCrash };
     let opened = Mutex::new(HashMap::<TopicPartition, (PathBuf, Arc<StoredLog>)>::with_capacity(found.len()));
     in_parallel(threads, &found, |(dir, partition)| {
-        let at = |error| OpenError::Log { path: dir.clone(), error };
-        let Some((log, tip)) = open_one(core, env, dir, *partition, settings, how).map_err(at)? else { return Ok(()) };
-        let id = TopicPartition { topic: log.topic(), partition: *partition };
+        let Some(topic) = topic_of(core, dir)? else { return Ok(()) };
+        let id = TopicPartition { topic, partition: *partition };
+        let (log, tip, report) = Log::open(env, dir.clone(), topic, settings, how, core.clock.now())?;
+        tell(dir, &report);
         let log = StoredLog::new(core.clone(), id, (log, tip), settings.clone(), LeaderEpoch::UNKNOWN);
         let before = opened.lock().insert(id, (dir.clone(), log));
         match before {
@@ -91,6 +95,44 @@ pub(super) fn load(
         }
     })?;
     Ok(opened.into_inner().into_values().map(|(_, log)| log).collect())
+}
+
+/// The topic that a directory says it belongs to. One that does not say was never synced whole, so nothing in it was
+/// acknowledged, or it was damaged later: it is moved aside, not removed.
+fn topic_of(core: &Core, dir: &Path) -> Result<Option<TopicId>, OpenError> {
+    let path = dir.join(names::PARTITION_METADATA);
+    let text = match core.disk.read_whole(&path, PARTITION_METADATA_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Vec::new(),
+        Err(error) => return Err(OpenError::Io { path, error }),
+    };
+    let topic = metadata_file::decode(&text).filter(|topic| !topic.is_zero());
+    if topic.is_none() {
+        let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
+        tracing::warn!("{} names no topic: moved to {}", path.display(), aside.display());
+        match core.disk.exists(&aside) {
+            Ok(false) => core.disk.rename(dir, &aside),
+            Ok(true) => core.disk.remove_dir_all(&aside).and_then(|()| core.disk.rename(dir, &aside)),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| OpenError::Io { path: aside, error })?;
+    }
+    Ok(topic)
+}
+
+fn tell(dir: &Path, report: &OpenReport) {
+    if let Some(cut) = &report.cut {
+        tracing::warn!("{}: cut {} bytes after byte {} ({:?})", cut.file, cut.bytes, cut.position, cut.kind);
+        if let Some((batches, kept)) = &cut.kept {
+            tracing::error!("{}: {batches} whole batches lay behind the damage, kept in {kept}", dir.display());
+        }
+    }
+    for file in &report.rebuilt {
+        tracing::info!("{file} was made again");
+    }
+    for (file, flaw) in &report.damaged {
+        tracing::error!("{file} is damaged: {flaw:?}");
+    }
 }
 
 /// Does `work` on every item with a bounded number of threads; after an error no further item is begun.

@@ -126,13 +126,7 @@ impl StoredLog {
     }
 
     /// Plans the same read in segments. Reads headers from files: may block.
-    pub fn plan(
-        &self,
-        from: Offset,
-        below: Offset,
-        max_bytes: u64,
-        at_least_one: bool,
-    ) -> Result<Plan, SegmentError> {
+    pub fn plan(&self, from: Offset, below: Offset, max_bytes: u64, at_least_one: bool) -> Result<Plan, SegmentError> {
         let mut plan = Plan { ranges: Vec::new(), next: from };
         for (segment, planned) in self.log.plan(from, below, max_bytes, at_least_one)? {
             plan.next = planned.next;

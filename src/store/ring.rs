@@ -102,9 +102,8 @@ impl Ring {
                 self.full.push_back(full);
             }
             let (pool, chunk_bytes) = (&mut self.pool, self.chunk_bytes);
-            self.filling.get_or_insert_with(|| {
-                Chunk::over(pool.pop().unwrap_or_else(|| BytesMut::with_capacity(chunk_bytes)))
-            })
+            self.filling
+                .get_or_insert_with(|| Chunk::over(pool.pop().unwrap_or_else(|| BytesMut::with_capacity(chunk_bytes))))
         };
         let at = chunk.rest.len();
         chunk.rest.extend_from_slice(batch);

@@ -8,8 +8,8 @@ use super::data_dir::{DataDir, DataDirError, Stamp};
 use super::load;
 use super::room::Reserve;
 use super::stored_log::StoredLog;
-use crate::base::{LeaderEpoch, Offset, Timestamp, TopicPartition};
-use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError, Tip};
+use crate::base::{LeaderEpoch, Timestamp, TopicPartition};
+use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError};
 use parking_lot::Mutex;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,13 +33,8 @@ pub enum OpenError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// A partition's files.
-    #[error("{}: {error}", path.display())]
-    Log {
-        /// Its directory.
-        path: PathBuf,
-        /// What is wrong.
-        error: LogOpenError,
-    },
+    #[error(transparent)]
+    Log(#[from] LogOpenError),
     /// Two directories hold the same partition.
     #[error("{} and {} both hold partition {id}", first.display(), second.display())]
     Twice {
@@ -166,7 +161,7 @@ impl Store {
         let mut logs = self.core.logs.lock();
         let log = logs.entry(id).or_insert_with(|| {
             let dir = self.data_dir.path().join(load::dir_name(topic_name, id.partition));
-            let new = (Log::create(&self.env, dir, id.topic), Tip::new(Offset::ZERO, load::jitter_seed(id)));
+            let new = Log::create(&self.env, dir, id.topic);
             StoredLog::new(self.core.clone(), id, new, settings.clone(), epoch)
         });
         let log = log.clone();
