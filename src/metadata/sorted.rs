@@ -9,10 +9,12 @@ use std::sync::Arc;
 /// Most entries in one run; a run that grows past it is split in halves.
 const RUN_MAX: usize = 128;
 
+type Run<K, V> = Arc<Vec<(K, V)>>;
+
 /// Runs of entries: no run is empty, keys grow from entry to entry and from run to run.
 #[derive(Clone, Debug)]
 pub(crate) struct SortedMap<K, V> {
-    runs: Arc<Vec<Arc<Vec<(K, V)>>>>,
+    runs: Arc<Vec<Run<K, V>>>,
     len: usize,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`Disk`] and [`File`]: the interface. Positions and lengths are bytes from a file's start; every call may block.
 //! - [`real`]: the machine's file systems.
+//! - [`faulty`]: a disk in memory that fails and loses power on demand, for tests.
 //!
 //! What survives a loss of power: the bytes of a file after [`File::sync_data`], the entries of a directory after
 //! [`Disk::sync_dir`], and everything after [`Disk::sync_file_system`]. Nothing else does, in no order: of unsynced bytes
@@ -11,8 +12,15 @@
 //! A failed sync is final: the kernel may have dropped the pages that it could not write and forgotten the error, so a
 //! second sync that succeeds proves nothing. Both implementations must pass `conformance`.
 
+pub mod faulty;
 pub mod real;
 
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod faulty_tests;
+
+pub use faulty::FaultyDisk;
 pub use real::RealDisk;
 
 use crate::base::FileRange;
@@ -74,6 +82,19 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Makes a directory and what is missing above it. It is durable when each parent that gained a name is synced.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+
+    /// Like [`Disk::create_dir_all`], and durable on return, with every name above it that was missing.
+    fn create_dir_synced(&self, path: &Path) -> io::Result<()> {
+        let mut missing = Vec::new();
+        for above in path.ancestors() {
+            if above.as_os_str().is_empty() || self.exists(above)? {
+                break;
+            }
+            missing.push(above);
+        }
+        self.create_dir_all(path)?;
+        missing.into_iter().rev().try_for_each(|made| self.sync_dir(parent(made)))
+    }
 
     /// The names in a directory, sorted by bytes.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
