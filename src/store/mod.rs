@@ -24,6 +24,8 @@ mod config;
 mod core;
 mod counters;
 mod data_dir;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod load;
 mod lookup;
 mod queue;

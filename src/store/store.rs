@@ -8,7 +8,7 @@ use super::data_dir::{DataDir, DataDirError, Stamp};
 use super::load;
 use super::room::Reserve;
 use super::stored_log::StoredLog;
-use crate::base::{LeaderEpoch, Timestamp, TopicPartition};
+use crate::base::{LeaderEpoch, TopicPartition};
 use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError};
 use parking_lot::Mutex;
 use std::io;
@@ -239,10 +239,9 @@ impl Store {
     }
 
     /// What has to happen from time to time, about every second: looks at the free space, removes deleted files, forgets
-    /// silent producers. Blocks on the disk. Segments roll by time at the append that meets the time (Kafka's rule), so
-    /// `now` is only compared, never slept on.
-    pub fn tick(&self, now: Timestamp) {
-        let _ = now;
+    /// silent producers. Blocks on the disk. Segments need no tick: they roll by time at the append that meets the time,
+    /// as Kafka's do.
+    pub fn tick(&self) {
         self.core.check_room();
         let trash = std::mem::take(&mut *self.core.trash.lock());
         for path in trash {
@@ -304,5 +303,15 @@ impl Drop for Store {
             let _ = commit.join();
             self.core.release_waiters();
         }
+        // The logs hold what the store's parts share, which holds the logs.
+        let logs = std::mem::take(&mut *self.core.logs.lock());
+        drop(logs);
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    pub(super) fn core_for_tests(&self) -> &Arc<Core> {
+        &self.core
     }
 }

@@ -317,3 +317,11 @@ impl StoredLog {
         self.state.lock().deleted
     }
 }
+
+#[cfg(test)]
+impl StoredLog {
+    /// As if the ring had dropped every chunk.
+    pub(crate) fn forget_tail_for_tests(&self) {
+        self.forget_tail(Offset(i64::MAX));
+    }
+}
