@@ -209,7 +209,9 @@ impl Log {
             }
         }
         let segment = Arc::new(Segment::new(&self.env, &self.dir, placement.segment, 0, 0, 0));
-        // A file of this name can only be what a failed attempt left.
+        // Files of these names can only be what a failed attempt or a crash left.
+        remove_if_there(&*self.env.disk, segment.index.slot().path())?;
+        remove_if_there(&*self.env.disk, segment.times.slot().path())?;
         segment.log().create()?.set_len(0)?;
         let mut segments = self.segments.write();
         let mut all = Vec::clone(&segments);

@@ -108,7 +108,7 @@ impl<E: Entry> SparseIndex<E> {
     }
 
     /// Number of entries.
-    pub fn len(&self) -> u32 {
+    pub fn entries(&self) -> u32 {
         let state = self.state.lock();
         state.written + state.pending.len() as u32
     }

@@ -7,7 +7,7 @@
 //! damage found in them is reported, and reads of that place fail by name while all others go on.
 
 use super::files::{Writer, jitter_seed, remove_if_there};
-use super::growth::{Growth, TimeMark};
+use super::growth::Growth;
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::names;
 use super::producers::Producers;
@@ -238,15 +238,12 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The position of the last index entry whose batch is there; 0 when there is none.
+    /// The position of the last index entry, if its batch is there; 0 when there is none, or another.
     fn last_indexed(&self, segment: &Segment) -> io::Result<u64> {
-        let Some(entry) = segment.index.last()? else { return Ok(0) };
-        let position = u64::from(entry.position);
-        let mut fits = false;
-        survey(segment, position, segment.written_end(), segment.base(), Depth::Headers, |header, at| {
-            fits |= at == position && header.last_offset() == segment.base().plus(i64::from(entry.offset));
-        })?;
-        Ok(if fits { position } else { 0 })
+        match segment.index.last()? {
+            Some(entry) if segment.fits(&entry).map_err(io::Error::other)? => Ok(u64::from(entry.position)),
+            _ => Ok(0),
+        }
     }
 
     fn read_epochs(&mut self, sealed: &[Arc<Segment>]) -> io::Result<Epochs> {
@@ -272,7 +269,7 @@ impl Opening<'_> {
         }
         let mut growth = Growth::new(base, self.now);
         let from = self.last_indexed(active)?;
-        if from == 0 && active.index.len() > 0 {
+        if from == 0 && active.index.entries() > 0 {
             return Ok(None);
         }
         let Survey { next: end, flaw: None, .. } = survey(active, from, len, base, Depth::Headers, |_, _| {})? else {
@@ -282,17 +279,16 @@ impl Opening<'_> {
             return Ok(None);
         }
         let last = active.times.last()?;
-        growth.max = last.map(|entry| TimeMark {
-            timestamp: Timestamp(entry.timestamp),
-            offset: base.plus(i64::from(entry.offset)),
-        });
-        survey(active, 0, len.min(position_of_second(active)?), base, Depth::Headers, |header, _| {
-            growth.first_timestamp.get_or_insert(header.max_timestamp);
-        })?;
+        if let Some(entry) = &last {
+            let Some(mark) = active.trusted(entry).map_err(io::Error::other)? else { return Ok(None) };
+            growth.max = Some(mark);
+        }
+        let first = active.header_at(0).map_err(io::Error::other)?;
+        growth.first_timestamp = first.map(|header| header.max_timestamp);
         growth.position = position;
         growth.since_index = (len - from) as u32;
-        growth.index_entries = active.index.len();
-        growth.time_entries = active.times.len();
+        growth.index_entries = active.index.entries();
+        growth.time_entries = active.times.entries();
         growth.last_time_entry = last.map_or(Timestamp::NONE, |entry| Timestamp(entry.timestamp));
         Ok(Some((growth, end)))
     }
@@ -310,6 +306,7 @@ impl Opening<'_> {
             let cut = self.cut(active, &found, flaw)?;
             self.report.cut = Some(cut);
         }
+        active.checked_to(found.good_end);
         active.index.replace(&indexes.index)?;
         active.times.replace(&indexes.times)?;
         Ok((indexes.growth, found.next))
@@ -327,7 +324,6 @@ impl Opening<'_> {
         let file = active.log().file()?;
         file.set_len(position)?;
         file.sync_data()?;
-        active.cut_to(position);
         Ok(Cut { file: active.name(), position, bytes: len - position, kind: flaw.kind, kept })
     }
 
@@ -398,15 +394,6 @@ impl Opening<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Where the second batch begins, so that a survey up to there sees the first alone.
-fn position_of_second(segment: &Segment) -> io::Result<u64> {
-    let mut walk = super::walk::Walk::new(segment, 0, segment.written_end());
-    match walk.next_header() {
-        Ok(_) | Err(super::walk::WalkError::Corrupt { .. }) => Ok(walk.position()),
-        Err(super::walk::WalkError::Io(error)) => Err(error),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Readers see bytes below [`Segment::written_end`], which moves only after the write returned. Index entries are
 //! hints: each is checked against the batch it points at, and where it does not fit the search begins at the segment's
-//! start. After removal the file lives on for those who hold the segment.
+//! start. What was on disk when the log was opened has its CRCs checked the first time that it is read (FE-17); what was
+//! written since is known. After removal the file lives on for those who hold the segment.
 
 use super::LogEnv;
 use super::descriptors::Slot;
@@ -12,10 +13,15 @@ use super::names;
 use super::walk::{Walk, WalkError};
 use crate::base::{FileRange, LeaderEpoch, Offset, Timestamp};
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES, Records};
+use parking_lot::Mutex;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Separate stretches of a segment that are remembered as checked; sequential reads make one.
+const CHECKED_STRETCHES_MAX: usize = 64;
 
 /// Plain bytes of a batch that a search by timestamp looks at, at most; beyond, the batch's start is the answer.
 const SEARCH_PLAIN_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -76,6 +82,9 @@ pub struct Segment {
     pub(super) index: SparseIndex<IndexEntry>,
     pub(super) times: SparseIndex<TimeEntry>,
     written: AtomicU64,
+    /// Bytes below this came from an earlier run and are checked when they are first read.
+    unchecked: AtomicU64,
+    checked: Mutex<Vec<Range<u64>>>,
 }
 
 impl Segment {
@@ -88,6 +97,8 @@ impl Segment {
             index: SparseIndex::new(slot(names::INDEX), index),
             times: SparseIndex::new(slot(names::TIME_INDEX), times),
             written: AtomicU64::new(written),
+            unchecked: AtomicU64::new(written),
+            checked: Mutex::new(Vec::new()),
         }
     }
 
@@ -107,9 +118,11 @@ impl Segment {
         assert!(before <= end, "segment {} shrank from {before} to {end}", self.base);
     }
 
-    /// Gives up the bytes from `end` on; only while opening, before there are readers.
-    pub(super) fn cut_to(&self, end: u64) {
+    /// Takes note that every CRC below `end` was checked and gives up the bytes from there on; only while opening, before
+    /// there are readers.
+    pub(super) fn checked_to(&self, end: u64) {
         self.written.store(end, Ordering::Release);
+        self.unchecked.store(0, Ordering::Release);
     }
 
     /// The batches' file.
@@ -134,8 +147,59 @@ impl Segment {
     }
 
     /// Plans a read of whole batches: from the one that holds `from`, while they lie wholly below `below` and fit into
-    /// `max_bytes`; the first is taken whatever its size when `at_least_one` is set (FE-2, FE-3).
+    /// `max_bytes`; the first is taken whatever its size when `at_least_one` is set (FE-2, FE-3). A damaged batch ends the
+    /// plan before it, or is the error when it comes first.
     pub fn plan(
+        &self,
+        from: Offset,
+        below: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Planned, SegmentError> {
+        let planned = self.plan_headers(from, below, max_bytes, at_least_one)?;
+        match self.check(planned.position..planned.position + planned.length)? {
+            None => Ok(planned),
+            Some((position, next, _)) if position > planned.position => {
+                Ok(Planned { length: position - planned.position, next, reached_end: false, ..planned })
+            }
+            Some((position, _, error)) => Err(SegmentError::Corrupt { file: self.name(), position, error }),
+        }
+    }
+
+    /// Checks the CRCs of a stretch of whole batches unless that was done; the first bad one with the offset before it.
+    fn check(&self, stretch: Range<u64>) -> Result<Option<(u64, Offset, BatchError)>, SegmentError> {
+        let end = stretch.end.min(self.unchecked.load(Ordering::Acquire));
+        let covers = |done: &Range<u64>| done.start <= stretch.start && end <= done.end;
+        if stretch.start >= end || self.checked.lock().iter().any(covers) {
+            return Ok(None);
+        }
+        let mut walk = Walk::new(self, stretch.start, end);
+        let mut next = self.base;
+        loop {
+            match walk.next_batch() {
+                Ok(Some((header, _, _))) => next = header.next_offset(),
+                Ok(None) => break,
+                Err(WalkError::Corrupt { position, error }) => return Ok(Some((position, next, error))),
+                Err(WalkError::Io(error)) => return Err(self.io(error)),
+            }
+        }
+        let mut checked = self.checked.lock();
+        let mut grown = stretch.start..end;
+        checked.retain(|done| {
+            let apart = done.end < grown.start || grown.end < done.start;
+            if !apart {
+                grown = done.start.min(grown.start)..done.end.max(grown.end);
+            }
+            apart
+        });
+        if checked.len() == CHECKED_STRETCHES_MAX {
+            checked.remove(0);
+        }
+        checked.push(grown);
+        Ok(None)
+    }
+
+    fn plan_headers(
         &self,
         from: Offset,
         below: Offset,
@@ -184,7 +248,7 @@ impl Segment {
     }
 
     /// Whether a batch begins where the entry says and ends at its offset.
-    fn fits(&self, entry: &IndexEntry) -> Result<bool, SegmentError> {
+    pub(super) fn fits(&self, entry: &IndexEntry) -> Result<bool, SegmentError> {
         let header = self.header_at(u64::from(entry.position))?;
         let fits = header.is_some_and(|header| header.last_offset() == self.base.plus(i64::from(entry.offset)));
         if !fits {
@@ -193,7 +257,7 @@ impl Segment {
         Ok(fits)
     }
 
-    fn header_at(&self, position: u64) -> Result<Option<BatchHeader>, SegmentError> {
+    pub(super) fn header_at(&self, position: u64) -> Result<Option<BatchHeader>, SegmentError> {
         if position + HEADER_BYTES as u64 > self.written_end() {
             return Ok(None);
         }
@@ -264,7 +328,7 @@ impl Segment {
         // What follows the last index entry is not in the time index yet (a sealed segment's last entry covers all).
         let mut best = known;
         let after = match self.index.last_where(|entry| i64::from(entry.offset) < relative) {
-            Ok(Some(entry)) if (known.is_some() || self.times.len() == 0) && self.fits(&entry)? => {
+            Ok(Some(entry)) if (known.is_some() || self.times.entries() == 0) && self.fits(&entry)? => {
                 u64::from(entry.position)
             }
             _ => 0,
@@ -295,7 +359,7 @@ impl Segment {
     }
 
     /// A time index entry, if the batch it names says the same.
-    fn trusted(&self, entry: &TimeEntry) -> Result<Option<TimeMark>, SegmentError> {
+    pub(super) fn trusted(&self, entry: &TimeEntry) -> Result<Option<TimeMark>, SegmentError> {
         let mark = TimeMark { timestamp: Timestamp(entry.timestamp), offset: self.base.plus(i64::from(entry.offset)) };
         let mut walk = Walk::new(self, self.seek(mark.offset)?, self.written_end());
         while let Some((header, _)) = walk.next_header().map_err(|error| self.failed(error))? {
