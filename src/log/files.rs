@@ -302,6 +302,21 @@ impl Log {
         Ok(count)
     }
 
+    /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing may be
+    /// written any more. Says whether there was a directory.
+    pub fn move_away(&self, to: &Path) -> io::Result<bool> {
+        let _writer = self.writer.lock();
+        let segments = std::mem::take(&mut *self.segments.write());
+        for segment in segments.iter() {
+            segment.pin();
+        }
+        match self.env.disk.rename(&self.dir, to) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes the partition's directory; those who read its segments read on. Nothing may be written any more.
     pub fn delete(&self) -> io::Result<()> {
         let _writer = self.writer.lock();

@@ -61,11 +61,7 @@ impl Ticket {
 
     /// Resolves when the batch is durable, or will not be. Dropping the future gives up the answer, not the batch.
     pub async fn durable(self) -> Result<ProduceResult, AckError> {
-        match self.partition.park(self.next) {
-            Parked::Now(outcome) => outcome?,
-            // A sender is dropped only by a partition that is dropped with its store.
-            Parked::Later(receiver) => receiver.await.unwrap_or(Err(AckError::Storage))?,
-        }
+        self.partition.wait_durable(self.next).await?;
         Ok(ProduceResult {
             base_offset: self.base,
             log_append_time: self.append_time,

@@ -117,7 +117,17 @@ impl Partition {
         Interest { partition: self.clone(), mark }
     }
 
-    pub(super) fn park(&self, upto: Offset) -> Parked {
+    /// Resolves when everything below `upto` is durable, or never will be. What rests on batches that are not durable yet
+    /// (a refused sequence, see [`AppendError::rests_on`]) is told to nobody before.
+    pub async fn wait_durable(&self, upto: Offset) -> Result<(), AckError> {
+        match self.park(upto) {
+            Parked::Now(outcome) => outcome,
+            // A sender is dropped only by a partition that is dropped with its store.
+            Parked::Later(receiver) => receiver.await.unwrap_or(Err(AckError::Storage)),
+        }
+    }
+
+    fn park(&self, upto: Offset) -> Parked {
         self.acks.park(upto, || {
             if self.log.watermarks().durable >= upto {
                 return Some(Ok(()));

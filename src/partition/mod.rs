@@ -27,3 +27,6 @@ pub use read::{AbortedTransaction, ReadError, ReadResult, ReadUpto};
 pub use ready::{ReadySet, Token};
 pub use registry::{Partitions, ReserveError};
 pub use times::{FoundOffset, LookupError};
+
+#[cfg(test)]
+mod tests;

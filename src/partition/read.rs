@@ -5,9 +5,10 @@
 
 use super::handle::Partition;
 use crate::base::{Offset, Part, ProducerId, Watermarks};
-use crate::store::{Lookup, LogState, TailSlice};
-use std::io;
+use crate::log::SegmentError;
+use crate::store::{Lookup, TailDamaged, TailSlice};
 use std::sync::Arc;
+use tokio::task::JoinError;
 
 /// How far a reader may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,20 +58,31 @@ pub enum ReadError {
     #[error("the partition was deleted")]
     Deleted,
     /// The disk failed.
-    #[error("reading the segment: {0}")]
-    Storage(Arc<io::Error>),
+    #[error("the segment can't be read: {0}")]
+    Storage(Arc<str>),
     /// What is on disk is not what was written.
     #[error("the segment is damaged: {0}")]
-    Corrupt(Arc<io::Error>),
+    Corrupt(Arc<str>),
 }
 
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::InvalidData {
-            ReadError::Corrupt(Arc::new(error))
-        } else {
-            ReadError::Storage(Arc::new(error))
+impl From<SegmentError> for ReadError {
+    fn from(error: SegmentError) -> Self {
+        match error {
+            SegmentError::Io { .. } => ReadError::Storage(error.to_string().into()),
+            SegmentError::Corrupt { .. } => ReadError::Corrupt(error.to_string().into()),
         }
+    }
+}
+
+impl From<TailDamaged> for ReadError {
+    fn from(error: TailDamaged) -> Self {
+        ReadError::Corrupt(error.to_string().into())
+    }
+}
+
+impl From<JoinError> for ReadError {
+    fn from(error: JoinError) -> Self {
+        ReadError::Storage(error.to_string().into())
     }
 }
 
@@ -85,56 +97,48 @@ impl Partition {
         at_least_one: bool,
         upto: ReadUpto,
     ) -> Result<ReadResult, ReadError> {
-        let mut planned_upto = None;
-        loop {
-            if self.log.state() == LogState::Deleted {
-                return Err(ReadError::Deleted);
-            }
-            let watermarks = self.log.watermarks();
-            if from < watermarks.log_start || from > watermarks.end {
-                return Err(ReadError::OutOfRange { asked: from, watermarks });
-            }
-            let below = match upto {
-                ReadUpto::HighWatermark => watermarks.durable,
-                ReadUpto::LastStable => watermarks.stable,
-            };
-            let empty = ReadResult { next: from, watermarks, ..ReadResult::default() };
-            if from >= below {
-                return Ok(empty);
-            }
-            match self.log.lookup(from, below, max_bytes, at_least_one)? {
-                Lookup::Nothing => return Ok(empty),
-                Lookup::Tail { slices, next } => return Ok(in_memory(slices, next, watermarks)),
-                Lookup::Segments => {}
-            }
-            // A second turn only when the log moved under the plan: the log start was raised past `from`.
-            let log = self.log.clone();
-            let plan = match log.plan_cached(from, below, max_bytes, at_least_one)? {
-                Some(plan) => plan,
-                None => tokio::task::spawn_blocking(move || log.plan(from, below, max_bytes, at_least_one))
-                    .await
-                    .map_err(|error| ReadError::Storage(Arc::new(io::Error::other(error))))??,
-            };
-            if plan.ranges.is_empty() && planned_upto != Some(below) {
-                planned_upto = Some(below);
-                continue;
-            }
-            let parts: Vec<Part> = plan
-                .ranges
-                .into_iter()
-                .map(|range| Part::File { file: range.segment, position: range.position, length: range.length })
-                .collect();
-            let bytes = parts.iter().map(Part::len).sum();
-            return Ok(ReadResult { parts, bytes, next: plan.next, watermarks, aborted: Vec::new() });
+        if self.is_deleted() {
+            return Err(ReadError::Deleted);
         }
+        let watermarks = self.log.watermarks();
+        if from < watermarks.log_start || from > watermarks.end {
+            return Err(ReadError::OutOfRange { asked: from, watermarks });
+        }
+        let below = match upto {
+            ReadUpto::HighWatermark => watermarks.durable,
+            ReadUpto::LastStable => watermarks.stable,
+        };
+        if from >= below {
+            return Ok(ReadResult { next: from, watermarks, ..ReadResult::default() });
+        }
+        match self.log.lookup(from, below, max_bytes, at_least_one)? {
+            Lookup::Tail { slices, next } => return Ok(in_memory(slices, next, watermarks)),
+            Lookup::Segments => {}
+        }
+        let log = self.log.clone();
+        let plan = tokio::task::spawn_blocking(move || log.plan(from, below, max_bytes, at_least_one)).await??;
+        if plan.ranges.is_empty() && self.is_deleted() {
+            return Err(ReadError::Deleted);
+        }
+        let parts = plan.ranges.into_iter().map(|range| Part::File {
+            file: range.segment,
+            position: range.position,
+            length: range.length,
+        });
+        Ok(found(parts.collect(), plan.next, watermarks))
     }
 }
 
 fn in_memory(slices: Vec<TailSlice>, next: Offset, watermarks: Watermarks) -> ReadResult {
-    let parts: Vec<Part> = slices
-        .into_iter()
-        .map(|slice| Part::Tail { bytes: slice.bytes, file: slice.segment, position: slice.position })
-        .collect();
+    let parts = slices.into_iter().map(|slice| Part::Tail {
+        bytes: slice.bytes,
+        file: slice.segment,
+        position: slice.position,
+    });
+    found(parts.collect(), next, watermarks)
+}
+
+fn found(parts: Vec<Part>, next: Offset, watermarks: Watermarks) -> ReadResult {
     let bytes = parts.iter().map(Part::len).sum();
     ReadResult { parts, bytes, next, watermarks, aborted: Vec::new() }
 }

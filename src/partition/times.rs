@@ -3,8 +3,7 @@
 use super::handle::Partition;
 use super::read::ReadError;
 use crate::base::{LeaderEpoch, Offset, Timestamp};
-use std::io;
-use std::sync::Arc;
+use crate::log::{Found, SegmentError};
 
 /// A record found by its timestamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,14 +34,8 @@ impl Partition {
 }
 
 async fn blocking(
-    look: impl FnOnce() -> io::Result<Option<crate::store::FoundRecord>> + Send + 'static,
+    look: impl FnOnce() -> Result<Option<Found>, SegmentError> + Send + 'static,
 ) -> Result<Option<FoundOffset>, LookupError> {
-    let found = tokio::task::spawn_blocking(look)
-        .await
-        .map_err(|error| ReadError::Storage(Arc::new(io::Error::other(error))))??;
-    Ok(found.map(|found| FoundOffset {
-        offset: found.offset,
-        timestamp: found.timestamp,
-        leader_epoch: found.leader_epoch,
-    }))
+    let found = tokio::task::spawn_blocking(look).await??;
+    Ok(found.map(|Found { offset, timestamp, epoch }| FoundOffset { offset, timestamp, leader_epoch: epoch }))
 }

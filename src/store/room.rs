@@ -48,6 +48,16 @@ impl Budget {
         Reserve { budget: self.clone(), bytes: bytes.min(self.capacity), number: None, done: false }
     }
 
+    /// Room at once, or a panic.
+    #[cfg(test)]
+    pub(crate) fn room_for_tests(self: &Arc<Self>, bytes: u64) -> Room {
+        let mut reserve = self.reserve(bytes);
+        match Pin::new(&mut reserve).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(room)) => room,
+            Poll::Ready(Err(Closed)) | Poll::Pending => panic!("no room for {bytes} bytes"),
+        }
+    }
+
     /// Bytes taken now.
     pub(crate) fn used(&self) -> u64 {
         self.state.lock().used
