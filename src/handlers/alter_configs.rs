@@ -29,8 +29,7 @@ pub(super) async fn answer(
     for resource in asked {
         let (kind, name) = (resource.resource_type, resource.resource_name.clone());
         let once = times.get(&(kind, name.clone())).is_none_or(|times| *times == 1);
-        let outcome =
-            if once { replace(topics, node, resource, request.validate_only).await } else { Err(twice()) };
+        let outcome = if once { replace(topics, node, resource, request.validate_only).await } else { Err(twice()) };
         let mut result = AlterConfigsResourceResponse::default();
         result.resource_type = kind;
         result.resource_name = name;

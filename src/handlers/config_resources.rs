@@ -75,8 +75,7 @@ pub(super) async fn change(
                 }
                 ConfigTarget::Broker | ConfigTarget::AllBrokers => {
                     let one = matches!(target, ConfigTarget::Broker);
-                    let (owner, kind) =
-                        if one { (Some(node), BrokerTarget::One) } else { (None, BrokerTarget::All) };
+                    let (owner, kind) = if one { (Some(node), BrokerTarget::One) } else { (None, BrokerTarget::All) };
                     let current = image.broker_configs(owner);
                     let (set, delete) = difference(current, alter(Some(kind), current)?);
                     vec![Change::SetBrokerConfigs { node: owner, set, delete }]

@@ -197,8 +197,7 @@ fn assigned(node: NodeId, asked: &CreatableTopic) -> Result<i32, Refused> {
     }
     indexes.sort_unstable();
     if let Some(at) = (0i32..).zip(&indexes).find(|(expected, index)| expected != *index) {
-        let code =
-            if indexes.windows(2).any(|pair| pair[0] == pair[1]) { "twice or with a gap" } else { "with a gap" };
+        let code = if indexes.windows(2).any(|pair| pair[0] == pair[1]) { "twice or with a gap" } else { "with a gap" };
         let message = format!("The assignment numbers its partitions {code}: {} where {} belongs.", at.1, at.0);
         return refused(ErrorCode::InvalidReplicaAssignment, message);
     }

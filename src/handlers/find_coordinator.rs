@@ -29,7 +29,9 @@ pub(super) fn answer(
     let problem = match request.key_type {
         GROUP | TRANSACTION => None,
         SHARE if header.version >= SHARE_SINCE => None,
-        _ => Some("This key type has no coordinator: 0 is a group, 1 a transactional id, 2 (from version 6) a share group."),
+        _ => Some(
+            "This key type has no coordinator: 0 is a group, 1 a transactional id, 2 (from version 6) a share group.",
+        ),
     };
     let code = if problem.is_some() { ErrorCode::InvalidRequest } else { ErrorCode::None };
     let message = problem.map(Str::from_static_str);

@@ -51,7 +51,8 @@ impl KeylessError {
         let message = match self {
             KeylessError::Unreadable(why) => format!("The records can't be read: {why}."),
             KeylessError::NoKey { at, count } => {
-                let message = Str::from_string(format!("A record without key can't go to {topic}-{index}, which is compacted."));
+                let message =
+                    Str::from_string(format!("A record without key can't go to {topic}-{index}, which is compacted."));
                 answer.record_errors = at
                     .into_iter()
                     .map(|batch_index| RecordError { batch_index, message: Some(message.clone()) })

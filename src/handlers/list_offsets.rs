@@ -48,8 +48,7 @@ struct Found {
 }
 
 impl Found {
-    const NOTHING: Found =
-        Found { offset: Offset(-1), timestamp: Timestamp::NONE, epoch: LeaderEpoch::UNKNOWN };
+    const NOTHING: Found = Found { offset: Offset(-1), timestamp: Timestamp::NONE, epoch: LeaderEpoch::UNKNOWN };
 
     fn at(offset: Offset, epoch: LeaderEpoch) -> Found {
         Found { offset, timestamp: Timestamp::NONE, epoch }
@@ -101,8 +100,7 @@ async fn one(
     asked: &ListOffsetsPartition,
 ) -> Result<Found, ErrorCode> {
     let partition = topic.and_then(|topic| topics.partition(image, topic, asked.partition_index));
-    let partition =
-        partition.filter(|partition| !partition.is_deleted()).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = partition.filter(|partition| !partition.is_deleted()).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     partition.check_epoch(asked.current_leader_epoch).map_err(errors::of_epoch)?;
     let marks = partition.watermarks();
     let readable = if isolation_level == READ_COMMITTED { marks.stable } else { marks.durable };

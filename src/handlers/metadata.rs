@@ -173,7 +173,8 @@ impl View<'_> {
         found.topic_id = topic.id.0;
         found.is_internal = topic_name::is_internal(&topic.name);
         found.topic_authorized_operations = self.operations;
-        found.partitions = (0..topic.partitions).map(PartitionIndex).map(|index| self.partition(index, epoch)).collect();
+        found.partitions =
+            (0..topic.partitions).map(PartitionIndex).map(|index| self.partition(index, epoch)).collect();
         found
     }
 

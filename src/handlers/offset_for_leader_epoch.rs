@@ -22,7 +22,8 @@ pub(super) fn answer(topics: &Topics, header: &RequestHeader, request: &OffsetFo
     for asked in &request.topics {
         let topic = image.topic(&asked.topic);
         let mut result = OffsetForLeaderTopicResult::default();
-        result.partitions = asked.partitions.iter().map(|asked| one(topics, &image, topic.map(|t| &**t), &asked)).collect();
+        result.partitions =
+            asked.partitions.iter().map(|asked| one(topics, &image, topic.map(|t| &**t), &asked)).collect();
         result.topic = TopicName(asked.topic);
         response.topics.push(result);
     }

@@ -92,8 +92,8 @@ pub(super) async fn start(
     if acks == ACKS_NONE {
         return silent(&work);
     }
-    let deadline = (acks == ACKS_ALL)
-        .then(|| Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)));
+    let deadline =
+        (acks == ACKS_ALL).then(|| Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)));
     let leader = Leader { endpoint: endpoint(place, peer), image };
     later(metrics, header.clone(), finish(work, deadline, leader, header))
 }
@@ -254,12 +254,7 @@ fn endpoint(place: &Whereabouts, peer: &Peer) -> NodeEndpoint {
     NodeEndpoint { node_id: place.node, host: Str::from_string(host), port: i32::from(port), rack: place.rack() }
 }
 
-async fn finish(
-    work: Vec<TopicSteps>,
-    deadline: Option<Instant>,
-    leader: Leader,
-    header: RequestHeader,
-) -> Outcome {
+async fn finish(work: Vec<TopicSteps>, deadline: Option<Instant>, leader: Leader, header: RequestHeader) -> Outcome {
     let mut response = ProduceResponse::default();
     let mut first = ErrorCode::None;
     for TopicSteps { mut answer, steps } in work {
@@ -270,7 +265,8 @@ async fn finish(
             }
             if partition.error_code == ErrorCode::NotLeaderOrFollower && header.version >= LEADER_SINCE {
                 let by_id = header.version >= BY_ID_SINCE;
-                let topic = if by_id { leader.image.topic_by_id(answer.topic_id) } else { leader.image.topic(&answer.name) };
+                let topic =
+                    if by_id { leader.image.topic_by_id(answer.topic_id) } else { leader.image.topic(&answer.name) };
                 partition.current_leader = topic.map(|topic| CurrentLeader {
                     leader_id: leader.endpoint.node_id,
                     leader_epoch: leader.image.leader_epoch(topic),

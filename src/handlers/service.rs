@@ -10,8 +10,8 @@ use super::whereabouts::Whereabouts;
 use super::{
     acls, alter_configs, api_versions, call, create_partitions, create_topics, delete_topics, describe_client_quotas,
     describe_cluster, describe_configs, describe_log_dirs, describe_quorum, describe_topic_partitions,
-    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, list_partition_reassignments, metadata,
-    offset_for_leader_epoch, produce,
+    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, list_partition_reassignments,
+    metadata, offset_for_leader_epoch, produce,
 };
 use crate::base::Clock;
 use crate::metrics::Metrics;
@@ -129,9 +129,9 @@ impl Service {
             Request::DeleteTopics(request) => {
                 later(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
             }
-            Request::CreatePartitions(request) => later(metrics, header, async move {
-                create_partitions::answer(&topics, node, &head, &request).await
-            }),
+            Request::CreatePartitions(request) => {
+                later(metrics, header, async move { create_partitions::answer(&topics, node, &head, &request).await })
+            }
             Request::AlterConfigs(request) => {
                 later(metrics, header, async move { alter_configs::answer(&topics, node, &head, &request).await })
             }

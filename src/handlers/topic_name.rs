@@ -21,7 +21,9 @@ pub enum NameError {
     #[error("The topic name has {0} characters; {TOPIC_NAME_CHARS_MAX} are the most.")]
     TooLong(usize),
     /// A character outside of letters, digits, dot, underscore and hyphen.
-    #[error("The topic name \"{name}\" has the character {character:?}; only ASCII letters, digits, '.', '_' and '-' are allowed.")]
+    #[error(
+        "The topic name \"{name}\" has the character {character:?}; only ASCII letters, digits, '.', '_' and '-' are allowed."
+    )]
     Character {
         /// The name.
         name: String,
@@ -52,17 +54,6 @@ pub fn check(name: &str) -> Result<(), NameError> {
 /// Whether a topic belongs to the broker.
 pub fn is_internal(name: &str) -> bool {
     INTERNAL_TOPICS.contains(&name)
-}
-
-/// Whether two different names would be one in metrics, where Kafka writes '.' as '_': such pairs are refused.
-pub fn collide(one: &str, other: &str) -> bool {
-    let plain = |byte: u8| if byte == b'.' { b'_' } else { byte };
-    one != other && one.len() == other.len() && one.bytes().map(plain).eq(other.bytes().map(plain))
-}
-
-/// Whether a name has a character that can make it [`collide`].
-pub fn may_collide(name: &str) -> bool {
-    name.contains(['.', '_'])
 }
 
 #[cfg(test)]

@@ -16,12 +16,3 @@ fn names_follow_kafkas_rules() {
         bad(name, NameError::Character { name: name.into(), character });
     }
 }
-
-#[test]
-fn dots_and_underscores_collide() {
-    assert!(collide("a.b", "a_b"));
-    assert!(!collide("a.b", "a.b"));
-    assert!(!collide("a.b", "a-b"));
-    assert!(!collide("a.b", "a_bc"));
-    assert!(may_collide("a.b") && may_collide("a_b") && !may_collide("a-b"));
-}

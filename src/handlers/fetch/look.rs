@@ -196,11 +196,8 @@ pub(super) fn find(
         Some(interest) if interest.partition().id().topic == topic.id => Some(interest.partition().clone()),
         Some(_) | None => topics.partition(image, topic, entry.index),
     };
-    let unknown = if by_id && topic.has(entry.index) {
-        ErrorCode::UnknownTopicId
-    } else {
-        ErrorCode::UnknownTopicOrPartition
-    };
+    let unknown =
+        if by_id && topic.has(entry.index) { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
     let partition = partition.filter(|partition| !partition.is_deleted()).ok_or(unknown)?;
     Ok((topic.clone(), partition))
 }

@@ -225,7 +225,8 @@ impl Fetches {
             // Nothing that was read is held while waiting: it is still due and read again.
             seen.values_mut().for_each(Seen::drop_records);
             let image = self.topics.image();
-            watch.arm(|entry| look::find(&self.topics, &image, terms.by_id, entry).ok().map(|(_, partition)| partition));
+            watch
+                .arm(|entry| look::find(&self.topics, &image, terms.by_id, entry).ok().map(|(_, partition)| partition));
             tokio::select! {
                 () = watch.changed() => {}
                 () = tokio::time::sleep_until(terms.deadline) => {}
@@ -248,10 +249,8 @@ impl Fetches {
             let Some(entry) = watch.entry(turn) else { continue };
             let Seen { mut data, bytes, next, leader_epoch, .. } = seen;
             let told = Told { high_watermark: data.high_watermark, log_start: data.log_start_offset };
-            let news = bytes > 0
-                || !data.error_code.is_none()
-                || data.diverging_epoch.is_some()
-                || entry.told != Some(told);
+            let news =
+                bytes > 0 || !data.error_code.is_none() || data.diverging_epoch.is_some() || entry.told != Some(told);
             entry.told = data.error_code.is_none().then_some(told);
             if incremental && !news {
                 continue;
@@ -338,4 +337,3 @@ fn refused(header: &RequestHeader, error: &SessionError) -> Done {
     let response = FetchResponse { error_code, session_id: SESSION_NONE, ..FetchResponse::default() };
     Done { body: response.encode(header), error: error_code }
 }
-

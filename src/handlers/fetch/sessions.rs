@@ -29,7 +29,7 @@ pub enum SessionError {
     #[error("no fetch session {0}")]
     NotFound(i32),
     /// The epoch is not the one that comes next.
-    #[error("fetch session {id} expects epoch {expected}, not {got}")]
+    #[error("fetch session {id} expects epoch {expected:?}, not {got}")]
     Epoch {
         /// The session.
         id: i32,
@@ -69,11 +69,6 @@ impl<T> Sessions<T> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.slots.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
     }
 
     /// Opens a session for this many partitions; `random` is asked for ids until one is free. None when there is no room.
