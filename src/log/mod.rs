@@ -1,1 +1,49 @@
-//! log
+//! Floor 4: one partition on disk.
+//!
+//! Pure, under the partition's short lock:
+//! - [`tip`]: admits batches: offsets, producer sequences, when to roll. Decides; writes nothing.
+//! - [`producers`], [`epochs`], [`growth`]: its parts. [`settings`]: what it goes by.
+//!
+//! Files, in Kafka's own names and formats (docs/formats.md):
+//! - [`files`]: [`Log`], a partition's segments; written by one thread in the order of admission, read by anybody.
+//! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`].
+//! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
+//! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
+//! - [`inspect`]: a read-only check of everything above, for people.
+//!
+//! What must hold: a batch is stored as it was produced, except base offset and leader epoch. A segment and its indexes
+//! are durable before the next segment's file exists, so that only the active segment can be torn. Readers see no byte
+//! before its write returned. Indexes, snapshots and epochs are derived: lost or damaged ones are made again.
+//!
+//! What a crash leaves: the active segment up to some batch, then possibly a torn tail; sealed segments whole. Opening
+//! cuts the tail and nothing else, and rebuilds producer state exactly. A damaged sealed segment is named and left alone.
+//!
+//! No clock, no chance, no network, no tokio. Disk errors go up as they come; what they mean is the store's matter.
+
+pub mod descriptors;
+pub mod epochs;
+pub mod files;
+pub mod growth;
+pub mod index;
+pub mod inspect;
+pub mod metadata_file;
+pub mod names;
+pub mod open;
+pub mod producers;
+pub mod segment;
+pub mod settings;
+pub mod snapshot;
+pub mod survey;
+pub mod tip;
+pub mod walk;
+
+pub use descriptors::Descriptors;
+pub use epochs::Epochs;
+pub use files::{Log, LogEnv, Placed};
+pub use open::{OpenError, OpenHow, OpenReport};
+pub use segment::{Found, Planned, Segment, SegmentError};
+pub use settings::LogSettings;
+pub use tip::{Admission, AppendError, Placement, Roll, Tip};
+
+#[cfg(test)]
+mod tests;

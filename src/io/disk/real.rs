@@ -1,0 +1,220 @@
+//! The machine's file systems, through the page cache.
+
+use super::{Disk, Entry, File, Lock, Open};
+use crate::base::FileRange;
+use parking_lot::Mutex;
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Slices that one pwritev takes (Linux's IOV_MAX).
+const SLICES_PER_WRITE: usize = 1024;
+
+/// Some kernels' file systems can't say whether bytes are in memory (overlayfs, tmpfs): the first refusal is remembered.
+#[derive(Default)]
+struct CachedReads {
+    refused: AtomicBool,
+}
+
+/// The machine's disk.
+#[derive(Default)]
+pub struct RealDisk {
+    cached_reads: Arc<CachedReads>,
+    /// One directory handle per path that is synced. The kernel tells a handle of each failed write-back since that
+    /// handle was opened, so a handle opened for every sync could miss an error that somebody else had seen.
+    sync_handles: Mutex<HashMap<PathBuf, Arc<fs::File>>>,
+}
+
+impl RealDisk {
+    /// A disk; touches nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+struct RealFile {
+    file: fs::File,
+    cached_reads: Arc<CachedReads>,
+}
+
+struct RealLock {
+    _file: fs::File,
+}
+
+impl Lock for RealLock {}
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let writable = how != Open::Read;
+        let file = fs::File::options().read(true).write(writable).create(how == Open::Create).open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(Errno::ISDIR.into());
+        }
+        Ok(Arc::new(RealFile { file, cached_reads: self.cached_reads.clone() }))
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                // Removed since the name was read: the list shows the moment after.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let is_dir = metadata.is_dir();
+            let len = if is_dir { 0 } else { metadata.len() };
+            entries.push(Entry { name: entry.file_name().to_string_lossy().into_owned(), is_dir, len });
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        path.try_exists()
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        let known = self.sync_handles.lock().get(path).cloned();
+        let handle = match known {
+            Some(handle) => handle,
+            None => {
+                let opened = Arc::new(fs::File::open(path)?);
+                self.sync_handles.lock().entry(path.to_owned()).or_insert(opened).clone()
+            }
+        };
+        sync_file_system(&handle)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let file = fs::File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(RealLock { _file: file }))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(handle: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(handle)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_handle: &fs::File) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "syncfs, which durable writes need, exists on Linux only"))
+}
+
+impl FileRange for RealFile {
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.file.read_at(&mut buf[filled..], position + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        if self.cached_reads.refused.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut filled = 0;
+        while filled < buf.len() {
+            match read_nowait(&self.file, &mut buf[filled..], position + filled as u64) {
+                Ok(0) => {
+                    // Linux 5.9 and 5.10 may answer 0 before the end.
+                    let at_end = position + filled as u64 >= self.file.metadata()?.len();
+                    return Ok(at_end.then_some(filled));
+                }
+                Ok(read) => filled += read,
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    self.cached_reads.refused.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Some(filled))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn read_nowait(file: &fs::File, buf: &mut [u8], position: u64) -> Result<usize, Errno> {
+    let mut parts = [io::IoSliceMut::new(buf)];
+    rustix::io::preadv2(file, &mut parts, position, rustix::io::ReadWriteFlags::NOWAIT)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_nowait(_file: &fs::File, _buf: &mut [u8], _position: u64) -> Result<usize, Errno> {
+    Err(Errno::OPNOTSUPP)
+}
+
+impl File for RealFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let mut position = position;
+        let mut parts = parts.to_vec();
+        let mut rest = parts.as_mut_slice();
+        // Empty slices in front would make a write of 0 bytes look like a full device.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match rustix::io::pwritev(&self.file, &rest[..rest.len().min(SLICES_PER_WRITE)], position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    position += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}

@@ -1,0 +1,370 @@
+//! [`Log`]: the files of one partition.
+
+use super::descriptors::Descriptors;
+use super::growth::TimeMark;
+use super::index::{IndexEntry, TimeEntry};
+use super::segment::{Found, Planned, Segment, SegmentError};
+use super::tip::{Placement, Roll, Tip};
+use super::{epochs, metadata_file, names, snapshot};
+use crate::base::{Offset, Timestamp, TopicId};
+use crate::io::disk::{Disk, Open};
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Batches written by one call to the disk, at most.
+const WRITE_PARTS_MAX: usize = 512;
+/// Producer snapshots kept: the newest, and one to fall back on.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// What all logs of a data directory share.
+#[derive(Clone)]
+pub struct LogEnv {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// The open files.
+    pub descriptors: Arc<Descriptors>,
+}
+
+/// A batch with its place: `bytes` are patched (and restamped) as the placement says.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Where it goes.
+    pub placement: Placement,
+    /// What is written.
+    pub bytes: Bytes,
+}
+
+/// One partition's files. Touches none of them until the first write.
+pub struct Log {
+    env: LogEnv,
+    dir: PathBuf,
+    topic: TopicId,
+    /// Oldest first; the last is active.
+    segments: RwLock<Arc<Vec<Arc<Segment>>>>,
+    writer: Mutex<Writer>,
+}
+
+/// What only the writer needs.
+#[derive(Default)]
+pub(super) struct Writer {
+    /// Offsets of the producer snapshots on disk, oldest first.
+    pub(super) snapshots: Vec<Offset>,
+}
+
+/// Spreads time-based rolls over partitions: from the topic's id and the directory's name (FNV-1a).
+pub(super) fn jitter_seed(dir: &Path, topic: TopicId) -> u64 {
+    let name = dir.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
+    let bytes = topic.0.as_bytes().iter().chain(name);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+pub(super) fn time_entry(base: Offset, mark: TimeMark) -> TimeEntry {
+    TimeEntry { timestamp: mark.timestamp.0, offset: (mark.offset.0 - base.0) as u32 }
+}
+
+impl Log {
+    /// A partition that has no files yet, and its tip at offset 0.
+    pub fn create(env: &LogEnv, dir: PathBuf, topic: TopicId) -> (Log, Tip) {
+        let tip = Tip::new(Offset::ZERO, jitter_seed(&dir, topic));
+        (Log::assemble(env, dir, topic, Vec::new(), Writer::default()), tip)
+    }
+
+    pub(super) fn assemble(
+        env: &LogEnv,
+        dir: PathBuf,
+        topic: TopicId,
+        segments: Vec<Arc<Segment>>,
+        writer: Writer,
+    ) -> Log {
+        Log { env: env.clone(), dir, topic, segments: RwLock::new(Arc::new(segments)), writer: Mutex::new(writer) }
+    }
+
+    /// The partition's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The topic that the directory belongs to.
+    pub fn topic(&self) -> TopicId {
+        self.topic
+    }
+
+    /// The segments, oldest first. A snapshot: the last may be succeeded at any time.
+    pub fn segments(&self) -> Arc<Vec<Arc<Segment>>> {
+        Arc::clone(&self.segments.read())
+    }
+
+    /// Base offset of the oldest segment.
+    pub fn first_offset(&self) -> Option<Offset> {
+        self.segments.read().first().map(|segment| segment.base())
+    }
+
+    /// Bytes of batches on disk.
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.segments().iter().map(|segment| segment.written_end()).sum()
+    }
+
+    /// The segment that holds `at`, or would if it was written: the last one whose base is not above it.
+    pub fn segment_for(&self, at: Offset) -> Option<Arc<Segment>> {
+        let segments = self.segments.read();
+        let after = segments.partition_point(|segment| segment.base() <= at);
+        after.checked_sub(1).map(|index| Arc::clone(&segments[index]))
+    }
+
+    /// Plans a read over as many segments as it takes; see [`Segment::plan`]. Empty when nothing is there below `below`.
+    pub fn plan(
+        &self,
+        from: Offset,
+        below: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Vec<(Arc<Segment>, Planned)>, SegmentError> {
+        let segments = self.segments();
+        let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+        let (mut plans, mut from, mut left) = (Vec::new(), from, max_bytes);
+        for segment in &segments[first..] {
+            if segment.base() >= below {
+                break;
+            }
+            let planned = segment.plan(from, below, left, at_least_one && plans.is_empty())?;
+            if planned.length > 0 {
+                plans.push((Arc::clone(segment), planned));
+            }
+            if !planned.reached_end {
+                break;
+            }
+            from = planned.next.max(from);
+            left = left.saturating_sub(planned.length);
+        }
+        Ok(plans)
+    }
+
+    /// The first record at or after `target` among the offsets from `from` to before `below` (LO-3).
+    pub fn offset_for_timestamp(
+        &self,
+        target: Timestamp,
+        from: Offset,
+        below: Offset,
+    ) -> Result<Option<Found>, SegmentError> {
+        for segment in self.segments_between(from, below) {
+            if let Some(found) = segment.offset_for_timestamp(target, from, below)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record that carries the largest timestamp below `below` (LO-1, -3); `None` when no record has a time.
+    pub fn max_timestamp(&self, from: Offset, below: Offset) -> Result<Option<Found>, SegmentError> {
+        let mut best: Option<(Arc<Segment>, TimeMark)> = None;
+        for segment in self.segments_between(from, below) {
+            let Some(mark) = segment.max_mark(below)? else { continue };
+            if best.as_ref().is_none_or(|(_, best)| mark.timestamp > best.timestamp) {
+                best = Some((segment, mark));
+            }
+        }
+        best.map_or(Ok(None), |(segment, mark)| segment.record_of(&mark))
+    }
+
+    fn segments_between(&self, from: Offset, below: Offset) -> Vec<Arc<Segment>> {
+        let segments = self.segments();
+        let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+        segments[first..].iter().take_while(|segment| segment.base() < below).map(Arc::clone).collect()
+    }
+
+    /// Writes admitted batches in the order of their admission, rolling where they say so; one thread at a time. On an
+    /// error any part may have reached the files, readers see only what was written whole, and the same batches may be
+    /// written again (after space was freed, say): those that are there already are skipped.
+    pub fn write(&self, batches: &[Placed]) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        let mut rest = batches;
+        while let Some(first) = rest.first() {
+            let segment = self.segment_to_write(&first.placement, &mut writer)?;
+            let run = rest.iter().take(WRITE_PARTS_MAX).take_while(|next| next.placement.segment == segment.base());
+            let (run, after) = rest.split_at(run.count());
+            write_run(&segment, run)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// The active segment, or a new one when the placement begins it.
+    fn segment_to_write(&self, placement: &Placement, writer: &mut Writer) -> io::Result<Arc<Segment>> {
+        let active = self.segments.read().last().map(Arc::clone);
+        if let Some(active) = &active {
+            let same = active.base() == placement.segment;
+            assert!(same || active.base() < placement.segment, "batch at {} for a sealed segment", placement.base);
+            if same {
+                return Ok(Arc::clone(active));
+            }
+        }
+        match (&active, &placement.roll) {
+            (Some(active), Some(roll)) => self.seal(active, roll, placement.segment, writer)?,
+            (None, _) => self.begin(placement)?,
+            (Some(active), None) => {
+                panic!("batch at {} begins a segment after {} without a roll", placement.base, active.base())
+            }
+        }
+        let segment = Arc::new(Segment::new(&self.env, &self.dir, placement.segment, 0, 0, 0));
+        // Files of these names can only be what a failed attempt or a crash left.
+        remove_if_there(&*self.env.disk, segment.index.slot().path())?;
+        remove_if_there(&*self.env.disk, segment.times.slot().path())?;
+        segment.log().create()?.set_len(0)?;
+        let mut segments = self.segments.write();
+        let mut all = Vec::clone(&segments);
+        all.push(Arc::clone(&segment));
+        *segments = Arc::new(all);
+        Ok(segment)
+    }
+
+    /// The directory and what stands in it before the first batch.
+    fn begin(&self, placement: &Placement) -> io::Result<()> {
+        self.env.disk.create_dir_all(&self.dir)?;
+        self.put(metadata_file::encode(self.topic).as_bytes(), names::PARTITION_METADATA)?;
+        let mut begun = epochs::Epochs::default();
+        begun.assign(placement.epoch, placement.base);
+        self.put(begun.encode().as_bytes(), epochs::FILE_NAME)
+    }
+
+    /// Writes a small file in place, not durably: whoever reads it can tell when it is torn.
+    fn put(&self, bytes: &[u8], name: &str) -> io::Result<()> {
+        let file = self.env.disk.open(&self.dir.join(name), Open::Create)?;
+        file.set_len(bytes.len() as u64)?;
+        file.write_at(&[IoSlice::new(bytes)], 0)
+    }
+
+    /// Makes the active segment, its indexes, and the state up to `next` durable, before `next` may exist.
+    fn seal(&self, active: &Segment, roll: &Roll, next: Offset, writer: &mut Writer) -> io::Result<()> {
+        self.finish(active, roll.closing)?;
+        active.log().file()?.sync_data()?;
+        active.index.sync()?;
+        active.times.sync()?;
+        let name = names::segment(next, snapshot::SUFFIX);
+        self.put(&roll.snapshot, &name)?;
+        self.env.disk.open(&self.dir.join(&name), Open::ReadWrite)?.sync_data()?;
+        self.env.disk.write_whole(&self.dir.join(epochs::FILE_NAME), roll.epochs.as_bytes())?;
+        self.keep_snapshot(next, writer)
+    }
+
+    /// Brings an active segment's indexes to their final form.
+    fn finish(&self, active: &Segment, closing: Option<TimeMark>) -> io::Result<()> {
+        if let Some(mark) = closing
+            && active.times.last()?.is_none_or(|last| last.timestamp < mark.timestamp.0)
+        {
+            active.times.push(time_entry(active.base(), mark));
+        }
+        active.index.flush()?;
+        active.times.flush()
+    }
+
+    /// Notes a snapshot that was written and removes those that are too old to be needed.
+    fn keep_snapshot(&self, at: Offset, writer: &mut Writer) -> io::Result<()> {
+        writer.snapshots.retain(|offset| *offset != at);
+        writer.snapshots.push(at);
+        while writer.snapshots.len() > SNAPSHOTS_KEPT {
+            let old = writer.snapshots.remove(0);
+            remove_if_there(&*self.env.disk, &self.dir.join(names::segment(old, snapshot::SUFFIX)))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the files so that [`super::OpenHow::Clean`] may trust them: indexes whole, producer state and epochs at the
+    /// end. All admitted batches must be written. Nothing is synced: the caller syncs the file system once for all logs,
+    /// before it leaves its mark of a clean end.
+    pub fn close_clean(&self, tip: &Tip) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        let Some(active) = self.segments.read().last().map(Arc::clone) else { return Ok(()) };
+        let growth = tip.active.as_ref().expect("a log with a segment has an active one");
+        let (written, placed) = (active.written_end(), u64::from(growth.position));
+        assert!(growth.base == active.base() && placed == written, "{placed} bytes admitted, {written} written");
+        self.finish(&active, growth.closing())?;
+        self.put(&snapshot::encode(&tip.producers), &names::segment(tip.end, snapshot::SUFFIX))?;
+        self.put(tip.epochs.encode().as_bytes(), epochs::FILE_NAME)?;
+        self.keep_snapshot(tip.end, &mut writer)
+    }
+
+    /// Removes the sealed segments that lie wholly below `offset`; those who read them read on. The active segment stays.
+    /// Returns how many went.
+    pub fn remove_segments_below(&self, offset: Offset) -> io::Result<usize> {
+        let _writer = self.writer.lock();
+        let segments = self.segments();
+        let count = segments.windows(2).take_while(|pair| pair[1].base() <= offset).count();
+        *self.segments.write() = Arc::new(segments[count..].to_vec());
+        for segment in &segments[..count] {
+            segment.pin();
+            for slot in [segment.log(), segment.index.slot(), segment.times.slot()] {
+                remove_if_there(&*self.env.disk, slot.path())?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing may be
+    /// written any more. Says whether there was a directory.
+    pub fn move_away(&self, to: &Path) -> io::Result<bool> {
+        let _writer = self.writer.lock();
+        let segments = std::mem::take(&mut *self.segments.write());
+        for segment in segments.iter() {
+            segment.pin();
+        }
+        match self.env.disk.rename(&self.dir, to) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the partition's directory; those who read its segments read on. Nothing may be written any more.
+    pub fn delete(&self) -> io::Result<()> {
+        let _writer = self.writer.lock();
+        let segments = std::mem::take(&mut *self.segments.write());
+        for segment in segments.iter() {
+            segment.pin();
+        }
+        match self.env.disk.remove_dir_all(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes consecutive batches of one segment with one call, then shows them to readers.
+fn write_run(segment: &Segment, run: &[Placed]) -> io::Result<()> {
+    let start = segment.written_end();
+    let run = &run[run.partition_point(|placed| u64::from(placed.placement.position) < start)..];
+    let mut end = start;
+    let mut parts = Vec::with_capacity(run.len());
+    for Placed { placement, bytes } in run {
+        let (position, size) = (u64::from(placement.position), bytes.len() as u64);
+        assert!(position == end, "segment {}: batch placed at {position}, the file ends at {end}", segment.base());
+        assert!(size == u64::from(placement.size), "batch of {} bytes comes with {size}", placement.size);
+        parts.push(IoSlice::new(bytes));
+        end += size;
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    segment.log().file()?.write_at(&parts, start)?;
+    for Placed { placement, .. } in run {
+        if placement.index_entry {
+            let offset = (placement.last.0 - segment.base().0) as u32;
+            segment.index.push(IndexEntry { offset, position: placement.position });
+        }
+        if let Some(mark) = placement.time_entry {
+            segment.times.push(time_entry(segment.base(), mark));
+        }
+    }
+    segment.publish(end);
+    segment.index.relieve()?;
+    segment.times.relieve()
+}

@@ -1,0 +1,209 @@
+//! The two sparse indexes of a segment, in Kafka's formats. Both are hints with no checksum: whoever follows an entry
+//! checks the batch it points at, and a damaged file is rebuilt from the segment.
+//!
+//! ```text
+//! .index      offset i32 (relative to the segment's base; the last offset of a batch), position i32 (where it begins)
+//! .timeindex  timestamp i64 (the largest so far), offset i32 (relative; last offset of the batch that carries it)
+//! ```
+//!
+//! The active segment's newest entries are held in memory and written some hundreds at a time; a crash loses them, and
+//! opening rebuilds them.
+
+use super::descriptors::Slot;
+use parking_lot::Mutex;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// Bytes of an offset index entry.
+pub const INDEX_ENTRY_BYTES: usize = 8;
+/// Bytes of a time index entry.
+pub const TIME_ENTRY_BYTES: usize = 12;
+
+/// Entries that wait in memory before they are written.
+const PENDING_MAX: usize = 512;
+/// A binary search reads this many entries at once when it has come down to them.
+const SEARCH_BLOCK: u32 = 256;
+
+/// An entry of fixed size.
+pub trait Entry: Copy {
+    /// Bytes on disk.
+    const BYTES: usize;
+    /// Appends the entry's bytes.
+    fn encode(&self, out: &mut Vec<u8>);
+    /// Reads an entry from exactly [`Self::BYTES`] bytes.
+    fn decode(bytes: &[u8]) -> Self;
+}
+
+/// Where a batch is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IndexEntry {
+    /// The batch's last offset, relative to the segment's base.
+    pub offset: u32,
+    /// The batch's first byte.
+    pub position: u32,
+}
+
+/// How far time has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeEntry {
+    /// Largest timestamp so far, ms.
+    pub timestamp: i64,
+    /// Last offset, relative to the segment's base, of the batch that carries it.
+    pub offset: u32,
+}
+
+impl Entry for IndexEntry {
+    const BYTES: usize = INDEX_ENTRY_BYTES;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.offset.to_be_bytes());
+        out.extend_from_slice(&self.position.to_be_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        let (offset, position) = bytes.split_at(4);
+        let field = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("entries are read whole"));
+        IndexEntry { offset: field(offset), position: field(position) }
+    }
+}
+
+impl Entry for TimeEntry {
+    const BYTES: usize = TIME_ENTRY_BYTES;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.timestamp.to_be_bytes());
+        out.extend_from_slice(&self.offset.to_be_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        let (timestamp, offset) = bytes.split_at(8);
+        TimeEntry {
+            timestamp: i64::from_be_bytes(timestamp.try_into().expect("entries are read whole")),
+            offset: u32::from_be_bytes(offset.try_into().expect("entries are read whole")),
+        }
+    }
+}
+
+/// One index: entries in a file, then entries in memory.
+pub struct SparseIndex<E> {
+    slot: Arc<Slot>,
+    state: Mutex<State<E>>,
+}
+
+struct State<E> {
+    /// Entries in the file.
+    written: u32,
+    pending: Vec<E>,
+}
+
+impl<E: Entry> SparseIndex<E> {
+    /// An index whose file holds `written` entries.
+    pub fn new(slot: Arc<Slot>, written: u32) -> Self {
+        SparseIndex { slot, state: Mutex::new(State { written, pending: Vec::new() }) }
+    }
+
+    /// The file.
+    pub fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// Number of entries.
+    pub fn entries(&self) -> u32 {
+        let state = self.state.lock();
+        state.written + state.pending.len() as u32
+    }
+
+    /// Adds an entry, in memory.
+    pub fn push(&self, entry: E) {
+        self.state.lock().pending.push(entry);
+    }
+
+    /// Writes the pending entries when there are many.
+    pub fn relieve(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if state.pending.len() >= PENDING_MAX { self.flush_locked(&mut state) } else { Ok(()) }
+    }
+
+    /// Writes the pending entries; the file exists afterwards, even when empty.
+    pub fn flush(&self) -> io::Result<()> {
+        self.flush_locked(&mut self.state.lock())
+    }
+
+    fn flush_locked(&self, state: &mut State<E>) -> io::Result<()> {
+        let file = self.slot.create()?;
+        if state.pending.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(state.pending.len() * E::BYTES);
+        for entry in &state.pending {
+            entry.encode(&mut bytes);
+        }
+        file.write_at(&[IoSlice::new(&bytes)], u64::from(state.written) * E::BYTES as u64)?;
+        state.written += state.pending.len() as u32;
+        state.pending.clear();
+        Ok(())
+    }
+
+    /// Makes the written entries durable.
+    pub fn sync(&self) -> io::Result<()> {
+        self.slot.create()?.sync_data()
+    }
+
+    /// Replaces all entries.
+    pub fn replace(&self, entries: &[E]) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(entries.len() * E::BYTES);
+        for entry in entries {
+            entry.encode(&mut bytes);
+        }
+        let mut state = self.state.lock();
+        let file = self.slot.create()?;
+        file.set_len(bytes.len() as u64)?;
+        if !bytes.is_empty() {
+            file.write_at(&[IoSlice::new(&bytes)], 0)?;
+        }
+        state.pending.clear();
+        state.written = entries.len() as u32;
+        Ok(())
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> io::Result<Option<E>> {
+        self.last_where(|_| true)
+    }
+
+    /// The last entry for which `below` holds, given that it holds for the first ones and not for the rest.
+    pub fn last_where(&self, below: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
+        let state = self.state.lock();
+        match state.pending.partition_point(&below) {
+            0 => {}
+            after => return Ok(Some(state.pending[after - 1])),
+        }
+        let written = state.written;
+        // The written part never changes under a reader, except when it is replaced by what is equal or better.
+        drop(state);
+        if written == 0 {
+            return Ok(None);
+        }
+        let file = self.slot.file()?;
+        let read = |from: u32, to: u32| -> io::Result<Vec<E>> {
+            let mut bytes = vec![0; (to - from) as usize * E::BYTES];
+            let read = file.read_at(&mut bytes, u64::from(from) * E::BYTES as u64)?;
+            Ok(bytes[..read].chunks_exact(E::BYTES).map(E::decode).collect())
+        };
+        // Entries below `low` satisfy the predicate; those from `high` on do not.
+        let (mut low, mut high) = (0, written);
+        while high - low > SEARCH_BLOCK {
+            let middle = low + (high - low) / 2;
+            match read(middle, middle + 1)?.first() {
+                Some(entry) if below(entry) => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        let from = low.saturating_sub(1);
+        let block = read(from, high)?;
+        Ok(match block.partition_point(&below) {
+            0 => None,
+            after => Some(block[after - 1]),
+        })
+    }
+}

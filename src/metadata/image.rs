@@ -1,0 +1,283 @@
+//! The state that the changes add up to, immutable and shared.
+
+use super::change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
+use super::sorted::SortedMap;
+use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+static NO_CONFIGS: LazyLock<Configs> = LazyLock::new(Configs::new);
+
+/// One topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Topic {
+    /// Its identity.
+    pub id: TopicId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Number of partitions, at least 1.
+    pub partitions: i32,
+    /// Settings that differ from the broker's.
+    pub configs: Arc<Configs>,
+    /// The incarnation at which it was created: its leader epochs count from there.
+    pub created_incarnation: u32,
+}
+
+impl Topic {
+    /// Whether the topic has this partition.
+    pub fn has(&self, partition: PartitionIndex) -> bool {
+        (0..self.partitions).contains(&partition.0)
+    }
+}
+
+/// One broker, from its first start on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broker {
+    /// Its node id.
+    pub node: NodeId,
+    /// Its rack, if it has one.
+    pub rack: Option<String>,
+    /// The incarnation that its latest start raised.
+    pub incarnation: u32,
+}
+
+/// The metadata at one moment. Cloning shares everything; look-ups cost O(log n).
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    pub(super) version: u64,
+    pub(super) cluster_id: Arc<str>,
+    pub(super) incarnation: u32,
+    pub(super) next_producer_id: i64,
+    pub(super) partitions: u64,
+    topics: SortedMap<Arc<str>, Arc<Topic>>,
+    topics_by_id: SortedMap<TopicId, Arc<Topic>>,
+    /// Names with '.' or '_' by what both would be called in a metric.
+    colliding: SortedMap<String, Arc<str>>,
+    pub(super) brokers: Arc<BTreeMap<NodeId, Broker>>,
+    pub(super) broker_configs: Arc<BTreeMap<Option<NodeId>, Arc<Configs>>>,
+    pub(super) features: Arc<BTreeMap<String, i16>>,
+}
+
+impl Image {
+    /// The number of the last object that is part of this image; grows with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> &Arc<str> {
+        &self.cluster_id
+    }
+
+    /// How often a broker of the cluster has started, from 1; 0 before the first start.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// A topic by name.
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(name)
+    }
+
+    /// A topic by id.
+    pub fn topic_by_id(&self, id: TopicId) -> Option<&Arc<Topic>> {
+        self.topics_by_id.get(&id)
+    }
+
+    /// All topics, sorted by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.topics.values()
+    }
+
+    /// The topics whose names are `first` or later, sorted by name (paging, as DescribeTopicPartitions does it).
+    pub fn topics_from(&self, first: &str) -> impl Iterator<Item = &Arc<Topic>> + use<'_> {
+        self.topics.values_from(first)
+    }
+
+    /// Number of topics.
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Number of partitions of all topics.
+    pub fn partition_count(&self) -> u64 {
+        self.partitions
+    }
+
+    /// The topic whose name can't be told from `name` in a metric, if there is one other than `name` itself.
+    pub fn colliding_topic(&self, name: &str) -> Option<&Arc<str>> {
+        let with = self.colliding.get(metric_name(name)?.as_str())?;
+        (**with != *name).then_some(with)
+    }
+
+    /// The leader epoch of a topic's partitions: how many starts its log has lived through.
+    pub fn leader_epoch(&self, topic: &Topic) -> LeaderEpoch {
+        let starts = self.incarnation.saturating_sub(topic.created_incarnation);
+        LeaderEpoch(i32::try_from(starts).unwrap_or(i32::MAX))
+    }
+
+    /// The broker that leads a partition: the one that started last. `None` before the first start, and for a partition
+    /// that the topic does not have.
+    pub fn leader(&self, topic: &Topic, partition: PartitionIndex) -> Option<NodeId> {
+        let latest = self.brokers.values().max_by_key(|broker| broker.incarnation)?;
+        topic.has(partition).then_some(latest.node)
+    }
+
+    /// The brokers, sorted by node id.
+    pub fn brokers(&self) -> impl Iterator<Item = &Broker> {
+        self.brokers.values()
+    }
+
+    /// A broker by node id.
+    pub fn broker(&self, node: NodeId) -> Option<&Broker> {
+        self.brokers.get(&node)
+    }
+
+    /// Dynamic settings of one broker, or with `None` the default of all brokers.
+    pub fn broker_configs(&self, node: Option<NodeId>) -> &Configs {
+        self.broker_configs.get(&node).map_or(&NO_CONFIGS, |configs| configs)
+    }
+
+    /// Finalised features by name.
+    pub fn features(&self) -> &BTreeMap<String, i16> {
+        &self.features
+    }
+
+    /// The first producer id that no broker has been given.
+    pub fn next_producer_id(&self) -> ProducerId {
+        ProducerId(self.next_producer_id)
+    }
+
+    /// Whether the changes would be accepted now, as one proposal; for requests that only validate.
+    pub fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
+        let mut image = self.clone();
+        changes.iter().try_for_each(|change| image.apply(change).map(drop))
+    }
+
+    /// Applies one change, or refuses it and leaves the image as it was.
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Outcome, Refusal> {
+        match change {
+            Change::FoundCluster { cluster_id } => {
+                if !self.cluster_id.is_empty() {
+                    return Err(Refusal::ClusterExists { cluster_id: self.cluster_id.clone() });
+                }
+                self.cluster_id = cluster_id.as_str().into();
+                Ok(Outcome::Done)
+            }
+            Change::CreateTopic { name, id, partitions, configs } => {
+                let topic = Topic {
+                    id: *id,
+                    name: name.clone(),
+                    partitions: *partitions,
+                    configs: Arc::new(configs.clone()),
+                    created_incarnation: self.incarnation,
+                };
+                self.add_topic(topic).map(Outcome::Topic)
+            }
+            Change::DeleteTopic { id } => self.delete_topic(*id).map(Outcome::Topic),
+            Change::AddPartitions { id, count } => {
+                let mut topic = Topic::clone(self.known_topic(*id)?);
+                checked_count(*count)?;
+                if *count <= topic.partitions {
+                    let (name, current) = (topic.name.clone(), topic.partitions);
+                    return Err(Refusal::PartitionsNotMore { name, current, count: *count });
+                }
+                self.partitions += u64::from(count.abs_diff(topic.partitions));
+                topic.partitions = *count;
+                Ok(Outcome::Topic(self.replace_topic(topic)))
+            }
+            Change::SetTopicConfigs { id, set, delete } => {
+                let mut topic = Topic::clone(self.known_topic(*id)?);
+                edit(Arc::make_mut(&mut topic.configs), set, delete);
+                Ok(Outcome::Topic(self.replace_topic(topic)))
+            }
+            Change::SetBrokerConfigs { node, set, delete } => {
+                let all = Arc::make_mut(&mut self.broker_configs);
+                let configs = all.entry(*node).or_default();
+                edit(Arc::make_mut(configs), set, delete);
+                if configs.is_empty() {
+                    all.remove(node);
+                }
+                Ok(Outcome::Done)
+            }
+            Change::StartBroker { node, rack } => self.start_broker(*node, rack.clone()).map(Outcome::Started),
+            Change::ReserveProducerIds { node: _ } => {
+                let first = self.next_producer_id;
+                let exhausted = Refusal::Exhausted { what: "producer id" };
+                self.next_producer_id = first.checked_add(PRODUCER_IDS_PER_BLOCK).ok_or(exhausted)?;
+                Ok(Outcome::ProducerIds { first: ProducerId(first) })
+            }
+            Change::SetFeature { name, level } => {
+                match level {
+                    ..0 => return Err(Refusal::FeatureLevel { name: name.clone(), level: *level }),
+                    0 => drop(Arc::make_mut(&mut self.features).remove(name)),
+                    1.. => drop(Arc::make_mut(&mut self.features).insert(name.clone(), *level)),
+                }
+                Ok(Outcome::Done)
+            }
+        }
+    }
+
+    /// Puts a topic in place as it is; for creation and for snapshots.
+    pub(super) fn add_topic(&mut self, topic: Topic) -> Result<Arc<Topic>, Refusal> {
+        checked_count(topic.partitions)?;
+        if self.topics.get(&*topic.name).is_some() {
+            return Err(Refusal::TopicExists { name: topic.name });
+        }
+        if topic.id.is_zero() || self.topics_by_id.get(&topic.id).is_some() {
+            return Err(Refusal::TopicIdTaken { id: topic.id });
+        }
+        if let Some(metric) = metric_name(&topic.name) {
+            if let Some(with) = self.colliding.get(metric.as_str()) {
+                return Err(Refusal::TopicCollides { name: topic.name, with: with.clone() });
+            }
+            self.colliding.insert(metric, topic.name.clone());
+        }
+        self.partitions += u64::from(topic.partitions.unsigned_abs());
+        Ok(self.replace_topic(topic))
+    }
+
+    fn replace_topic(&mut self, topic: Topic) -> Arc<Topic> {
+        let topic = Arc::new(topic);
+        self.topics.insert(topic.name.clone(), topic.clone());
+        self.topics_by_id.insert(topic.id, topic.clone());
+        topic
+    }
+
+    fn known_topic(&self, id: TopicId) -> Result<&Arc<Topic>, Refusal> {
+        self.topics_by_id.get(&id).ok_or(Refusal::UnknownTopic { id })
+    }
+
+    fn delete_topic(&mut self, id: TopicId) -> Result<Arc<Topic>, Refusal> {
+        let topic = self.topics_by_id.remove(&id).ok_or(Refusal::UnknownTopic { id })?;
+        self.topics.remove(&*topic.name);
+        if let Some(metric) = metric_name(&topic.name) {
+            self.colliding.remove(metric.as_str());
+        }
+        self.partitions -= u64::from(topic.partitions.unsigned_abs());
+        Ok(topic)
+    }
+
+    fn start_broker(&mut self, node: NodeId, rack: Option<String>) -> Result<u32, Refusal> {
+        // A leader epoch is an i32 on the wire.
+        let next = self.incarnation.checked_add(1).filter(|next| i32::try_from(*next).is_ok());
+        self.incarnation = next.ok_or(Refusal::Exhausted { what: "incarnation" })?;
+        let broker = Broker { node, rack, incarnation: self.incarnation };
+        Arc::make_mut(&mut self.brokers).insert(node, broker);
+        Ok(self.incarnation)
+    }
+}
+
+fn checked_count(count: i32) -> Result<(), Refusal> {
+    if (1..=PARTITIONS_PER_TOPIC_MAX).contains(&count) { Ok(()) } else { Err(Refusal::PartitionCount { count }) }
+}
+
+fn edit(configs: &mut Configs, set: &Configs, delete: &[String]) {
+    configs.retain(|name, _| !delete.contains(name));
+    configs.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
+
+/// What a metric calls a topic whose name holds '.' or '_'; `None` for other names, which can't collide.
+fn metric_name(topic: &str) -> Option<String> {
+    topic.contains(['.', '_']).then(|| topic.replace('.', "_"))
+}

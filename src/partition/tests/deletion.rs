@@ -1,0 +1,111 @@
+use super::*;
+use crate::store::fixture::batch;
+
+#[tokio::test]
+async fn a_deleted_partition_answers_everybody_and_leaves_no_file() {
+    let setup = Setup::new(1);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"a"])).await;
+    let set = ReadySet::new();
+    let interest = partition.register(&set, Token(4));
+    set.take();
+    setup.bench.gated.close();
+    let parked = setup.append(&partition, &batch(&[b"b"])).await.expect("appended");
+    let read = partition.read(Offset(0), 1 << 20, true, ReadUpto::HighWatermark).await.expect("readable");
+    assert!(setup.delete(1, 0));
+    assert!(!setup.delete(1, 0), "once");
+    assert_eq!(soon(parked.durable()).await, Err(AckError::Deleted));
+    soon(set.wait()).await;
+    assert_eq!(set.take(), [Token(4)]);
+    assert_eq!(setup.append(&partition, &batch(&[b"c"])).await.err(), Some(AppendError::Deleted));
+    assert!(matches!(partition.read(Offset(0), 1, true, ReadUpto::HighWatermark).await, Err(ReadError::Deleted)));
+    assert!(interest.partition().is_deleted());
+    setup.bench.gated.open_gate();
+    setup.store.shutdown().expect("clean");
+    assert!(setup.bench.disk_names().iter().all(|name| !name.starts_with("topic1")), "{:?}", setup.bench.disk_names());
+    assert!(!content(&read).is_empty(), "who reads already reads on");
+}
+
+#[tokio::test]
+async fn a_topic_created_again_never_meets_its_past() {
+    let setup = Setup::new(2);
+    let old = setup.named(1, 0, "same");
+    setup.commit(&old, &batch(&[b"old"])).await;
+    setup.bench.gated.close();
+    let queued = setup.append(&old, &batch(&[b"old too"])).await.expect("appended");
+    setup.delete(1, 0);
+    let new = setup.named(2, 0, "same");
+    assert_eq!(new.watermarks().end, Offset(0));
+    let ticket = setup.append(&new, &batch(&[b"new"])).await.expect("appended");
+    setup.bench.gated.open_gate();
+    assert_eq!(soon(queued.durable()).await, Err(AckError::Deleted));
+    assert_eq!(soon(ticket.durable()).await.expect("durable").base_offset, Offset(0));
+    let stored = read_all(&new, Offset(0), 1 << 20).await;
+    assert!(stored.windows(3).any(|bytes| bytes == b"new") && !stored.windows(3).any(|bytes| bytes == b"old"));
+    for seed in 0..5 {
+        // A loss of power before the removed directory is gone for good: it comes back as an orphan, and goes.
+        let disk = setup.bench.disk.crash(seed);
+        let after = Setup::over(Bench::on(disk));
+        after.store.remove_orphans(&|found| found == id(2, 0));
+        let partition = after.named(2, 0, "same");
+        assert_eq!(read_all(&partition, Offset(0), 1 << 20).await, stored);
+        after.store.shutdown().expect("clean");
+        let names = after.bench.disk_names();
+        assert_eq!(names.iter().filter(|name| name.starts_with("same")).count(), 1, "{names:?}");
+    }
+}
+
+/// Threads append to topics of one name that others delete and create again: each id keeps its own records only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn deletion_races_with_appends() {
+    const ROUNDS: u128 = 60;
+    let setup = Arc::new(Setup::new(3));
+    let mut writers = Vec::new();
+    for topic in 1..=ROUNDS {
+        let partition = setup.named(topic, 0, "same");
+        for writer in 0..3 {
+            let (setup, partition) = (setup.clone(), partition.clone());
+            writers.push(tokio::spawn(async move {
+                let value = format!("topic {topic:04}");
+                let mut acknowledged = 0;
+                for _ in 0..(3 + writer * 5) {
+                    match setup.append(&partition, &batch(&[value.as_bytes()])).await {
+                        Ok(ticket) => match soon(ticket.durable()).await {
+                            Ok(_) => acknowledged += 1,
+                            Err(error) => assert_eq!(error, AckError::Deleted),
+                        },
+                        Err(error) => assert_eq!(error, AppendError::Deleted),
+                    }
+                }
+                acknowledged
+            }));
+        }
+        if topic < ROUNDS {
+            tokio::time::sleep(Duration::from_micros((topic as u64 % 7) * 150)).await;
+            let stored = read_all_unless_deleted(&partition).await;
+            assert!(!contains_other(&stored, topic), "topic {topic} holds another's records");
+            assert!(setup.delete(topic, 0));
+        }
+    }
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    let last = setup.named(ROUNDS, 0, "same");
+    let stored = read_all(&last, Offset(0), 1 << 20).await;
+    assert_eq!(last.watermarks().end, Offset(3 + 8 + 13));
+    assert!(!contains_other(&stored, ROUNDS));
+    setup.store.shutdown().expect("clean");
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    assert_eq!(after.store.logs().len(), 1);
+    assert_eq!(read_all(&after.named(ROUNDS, 0, "same"), Offset(0), 1 << 20).await, stored);
+}
+
+async fn read_all_unless_deleted(partition: &Partition) -> Vec<u8> {
+    let result = partition.read(Offset(0), 1 << 20, true, ReadUpto::HighWatermark).await.expect("readable");
+    content(&result)
+}
+
+fn contains_other(stored: &[u8], topic: u128) -> bool {
+    let own = format!("topic {topic:04}");
+    stored.windows(10).any(|bytes| bytes.starts_with(b"topic ") && bytes != own.as_bytes())
+}

@@ -1,0 +1,143 @@
+use super::*;
+use crate::io::disk::faulty::{Fault, Operation};
+use crate::store::fixture::batch;
+use crate::store::{Durability, StoreHealth};
+
+/// After a failed sync nothing is acknowledged, whatever later syncs would say; what was durable can still be read.
+#[tokio::test]
+async fn a_failed_sync_is_final() {
+    let setup = Setup::new(1);
+    let (partition, other) = (setup.partition(1, 0), setup.partition(1, 1));
+    setup.commit(&partition, &batch(&[b"good"])).await;
+    let set = ReadySet::new();
+    let _interest = other.register(&set, Token(1));
+    assert_eq!(set.take(), [Token(1)]);
+    setup.bench.gated.close();
+    let first = setup.append(&partition, &batch(&[b"lost"])).await.expect("appended");
+    setup.bench.gated.await_sync();
+    let second = setup.append(&other, &batch(&[b"queued"])).await.expect("appended");
+    setup.bench.disk.fail(Operation::SyncFileSystem, "", 0, Fault::Io);
+    setup.bench.gated.open_gate();
+    assert_eq!(soon(first.durable()).await, Err(AckError::Storage));
+    assert_eq!(soon(second.durable()).await, Err(AckError::Storage), "the next sync would succeed, and is not asked");
+    soon(set.wait()).await;
+    assert_eq!(setup.store.health(), StoreHealth::Failed);
+    assert!(setup.partitions.reserve(1).await.is_err());
+    eventually(|| !setup.bench.failures.lock().is_empty()).await;
+    assert_eq!((partition.watermarks().durable, other.watermarks().durable), (Offset(1), Offset(0)));
+    assert!(!read_all(&partition, Offset(0), 1 << 20).await.is_empty(), "reads go on");
+    assert_eq!(soon(partition.wait_durable(Offset(2))).await, Err(AckError::Storage));
+    assert!(setup.store.shutdown().is_err(), "not left clean");
+    assert_eq!(setup.bench.failures.lock().len(), 1, "the owner is told once");
+    let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));
+    assert!(!after.store.was_clean());
+    assert!(after.partition(1, 0).watermarks().durable >= Offset(1), "what was acknowledged is there");
+}
+
+#[tokio::test]
+async fn a_failed_write_is_final() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        let mut bench = Bench::new(2);
+        bench.durability = durability;
+        let setup = Setup::over(bench);
+        let partition = setup.partition(1, 0);
+        setup.commit(&partition, &batch(&[b"good"])).await;
+        setup.bench.disk.fail(Operation::Write, ".log", 0, Fault::Io);
+        let ticket = setup.append(&partition, &batch(&[b"lost"])).await.expect("appended");
+        assert_eq!(soon(ticket.durable()).await, Err(AckError::Storage));
+        assert_eq!(setup.store.health(), StoreHealth::Failed);
+        assert!(setup.partitions.reserve(1).await.is_err());
+        eventually(|| !setup.bench.failures.lock().is_empty()).await;
+    }
+}
+
+/// A nearly full disk refuses appends before they get offsets; reads go on; room that returns ends it.
+#[tokio::test]
+async fn a_full_disk_refuses_and_recovers() {
+    const MIB: u64 = 1 << 20;
+    let setup = Setup::new(3);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"good"])).await;
+    setup.bench.disk.set_capacity(MIB / 2);
+    setup.store.tick();
+    assert_eq!(setup.store.health(), StoreHealth::DiskFull);
+    let refused = setup.append(&partition, &batch(&[b"x"])).await.err().expect("refused");
+    assert_eq!((refused, partition.watermarks().end), (AppendError::DiskFull, Offset(1)));
+    assert!(!read_all(&partition, Offset(0), MIB).await.is_empty());
+    setup.bench.disk.set_capacity(MIB + MIB / 8);
+    setup.store.tick();
+    assert_eq!(setup.store.health(), StoreHealth::DiskFull, "a little room is not enough");
+    setup.bench.disk.set_capacity(64 * MIB);
+    setup.store.tick();
+    assert_eq!(setup.commit(&partition, &batch(&[b"y"])).await.base_offset, Offset(1));
+    assert_eq!(setup.store.health(), StoreHealth::Good);
+}
+
+/// The reserve was not enough, at any of the places where a commit writes: the pass waits for room, nothing is lost, nothing
+/// is written twice, and nothing is acknowledged meanwhile.
+#[tokio::test]
+async fn a_write_that_finds_the_disk_full_is_tried_again() {
+    let places = [
+        (Operation::Write, ".log"),
+        (Operation::CreateDir, ""),
+        (Operation::Write, "partition.metadata"),
+        (Operation::SetLen, ".log"),
+        (Operation::Write, ".snapshot"),
+        (Operation::Write, ".index"),
+        (Operation::Write, ".timeindex"),
+        (Operation::Write, "leader-epoch"),
+    ];
+    for (operation, path) in places {
+        let setup = Setup::new(4);
+        let partition = setup.partition(1, 0);
+        let value = [5; 7_000];
+        setup.bench.disk.fail(operation, path, 0, Fault::Full);
+        let mut tickets = Vec::new();
+        // Two segments' worth: the fault strikes at the first write, or at the roll.
+        for _ in 0..14 {
+            tickets.push(setup.append(&partition, &batch(&[&value])).await.expect("appended"));
+        }
+        for (at, ticket) in tickets.into_iter().enumerate() {
+            let base = soon(ticket.durable()).await.expect("durable").base_offset;
+            assert_eq!(base, Offset(at as i64), "{operation:?} {path}");
+        }
+        let before = read_all(&partition, Offset(0), 1 << 20).await;
+        setup.store.shutdown().unwrap_or_else(|error| panic!("{operation:?} {path}: {error}"));
+        let after = Setup::over(Bench::on(setup.bench.disk.crash(1)));
+        assert_eq!(read_all(&after.partition(1, 0), Offset(0), 1 << 20).await, before, "{operation:?} {path}");
+    }
+}
+
+/// While a pass waits for room, a deletion may bring it.
+#[tokio::test]
+async fn deletions_go_through_on_a_full_disk() {
+    let setup = Setup::new(5);
+    let (full, doomed) = (setup.partition(1, 0), setup.partition(2, 0));
+    setup.commit(&doomed, &batch(&[b"x"])).await;
+    setup.bench.disk.fail_always(Operation::Write, "topic1-0", Fault::Full);
+    let waiting = setup.append(&full, &batch(&[b"y"])).await.expect("appended");
+    assert!(tokio::time::timeout(Duration::from_millis(300), full.wait_durable(Offset(1))).await.is_err());
+    assert_eq!(setup.store.health(), StoreHealth::DiskFull);
+    assert!(setup.delete(2, 0));
+    eventually(|| setup.bench.disk_names().iter().all(|name| name != "topic2-0")).await;
+    setup.store.tick();
+    assert!(setup.bench.disk_names().iter().all(|name| !name.starts_with("topic2")), "removed with the tick");
+    setup.bench.disk.heal();
+    assert_eq!(soon(waiting.durable()).await.expect("durable").base_offset, Offset(0));
+    setup.store.tick();
+    assert_eq!(setup.store.health(), StoreHealth::Good);
+}
+
+#[tokio::test]
+async fn a_shutdown_on_a_full_disk_ends() {
+    let setup = Setup::new(6);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"good"])).await;
+    setup.bench.disk.fail_always(Operation::Write, ".log", Fault::Full);
+    let ticket = setup.append(&partition, &batch(&[b"x"])).await.expect("appended");
+    assert!(setup.store.shutdown().is_err());
+    assert_eq!(soon(ticket.durable()).await, Err(AckError::Storage));
+    setup.bench.disk.heal();
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    assert_eq!(after.partition(1, 0).watermarks().end, Offset(1));
+}

@@ -1,0 +1,163 @@
+//! What the store's parts share.
+
+use super::config::{Durability, OnFailure, StoreConfig};
+use super::counters::Counters;
+use super::queue::Queue;
+use super::room::Budget;
+use super::stored_log::{AppendError, StoredLog};
+use crate::base::{Clock, TopicPartition};
+use crate::io::disk::Disk;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A read-only store opens again when this much more than the reserve is free: reserve divided by it.
+const RESERVE_HYSTERESIS: u64 = 4;
+
+/// The store's state, as appends see it.
+#[derive(Default)]
+pub(crate) struct Health {
+    /// Never unset.
+    failed: AtomicBool,
+    /// Never unset.
+    stopping: AtomicBool,
+    /// Set when the commit thread has ended: what is not durable never will be.
+    ended: AtomicBool,
+    disk_full: AtomicBool,
+}
+
+impl Health {
+    pub(crate) fn check_append(&self) -> Result<(), AppendError> {
+        if self.failed.load(Ordering::SeqCst) {
+            Err(AppendError::Failed)
+        } else if self.stopping.load(Ordering::SeqCst) {
+            Err(AppendError::Stopping)
+        } else if self.disk_full.load(Ordering::Relaxed) {
+            Err(AppendError::DiskFull)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn is_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Whether nothing becomes durable any more.
+    pub(crate) fn is_final(&self) -> bool {
+        self.is_failed() || self.ended.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.disk_full.load(Ordering::Relaxed)
+    }
+
+    /// Says whether it was not stopping before.
+    pub(crate) fn stop(&self) -> bool {
+        !self.stopping.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
+pub(crate) struct Core {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) path: PathBuf,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) durability: Durability,
+    pub(crate) tail_bytes: u64,
+    pub(crate) reserve_bytes: u64,
+    pub(crate) health: Health,
+    pub(crate) queue: Queue,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) counters: Counters,
+    /// Every live log.
+    pub(crate) logs: Mutex<HashMap<TopicPartition, Arc<StoredLog>>>,
+    /// Renamed directories that wait for their removal.
+    pub(crate) trash: Mutex<Vec<PathBuf>>,
+    log_numbers: AtomicU64,
+    on_failure: OnFailure,
+}
+
+impl Core {
+    pub(crate) fn new(disk: Arc<dyn Disk>, path: PathBuf, config: StoreConfig) -> Arc<Self> {
+        Arc::new(Core {
+            disk,
+            path,
+            clock: config.clock,
+            durability: config.durability,
+            tail_bytes: config.tail_bytes,
+            reserve_bytes: config.reserve_bytes,
+            health: Health::default(),
+            queue: Queue::default(),
+            budget: Budget::new(config.queue_bytes),
+            counters: Counters::default(),
+            logs: Mutex::default(),
+            trash: Mutex::default(),
+            log_numbers: AtomicU64::new(0),
+            on_failure: config.on_failure,
+        })
+    }
+
+    pub(crate) fn next_log_number(&self) -> u64 {
+        self.log_numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn live_logs(&self) -> Vec<Arc<StoredLog>> {
+        self.logs.lock().values().cloned().collect()
+    }
+
+    /// The end: nothing is acknowledged from this instant on. Parked answers fail, the owner is told once.
+    pub(crate) fn fail(&self, why: &str) {
+        if self.health.failed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        tracing::error!("the storage failed, nothing is acknowledged any more: {why}");
+        self.release_waiters();
+        (self.on_failure)(why);
+    }
+
+    /// Nothing becomes durable any more: tells everybody who waits for it.
+    pub(crate) fn release_waiters(&self) {
+        self.health.end();
+        self.budget.close();
+        self.queue.clear();
+        for log in self.live_logs() {
+            log.tell(|listener| listener.failed());
+        }
+    }
+
+    /// Looks at the free space and turns appends off or on again.
+    pub(crate) fn check_room(&self) {
+        let free = match self.disk.free_bytes(&self.path) {
+            Ok(free) => free,
+            Err(error) => {
+                tracing::warn!("can't tell the free space of {}: {error}", self.path.display());
+                return;
+            }
+        };
+        self.counters.free_bytes.set(free);
+        if free < self.reserve_bytes {
+            self.disk_is_full(free);
+        } else if free >= self.reserve_bytes + self.reserve_bytes / RESERVE_HYSTERESIS
+            && self.health.disk_full.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("{free} bytes are free again: appends are taken");
+        }
+    }
+
+    pub(crate) fn disk_is_full(&self, free: u64) {
+        if !self.health.disk_full.swap(true, Ordering::Relaxed) {
+            self.counters.read_only_turns.add(1);
+            tracing::warn!(
+                "{free} bytes are free at {}, {} are kept in reserve: appends are refused until there is room again",
+                self.path.display(),
+                self.reserve_bytes
+            );
+        }
+    }
+}

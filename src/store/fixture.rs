@@ -1,0 +1,201 @@
+//! A store on a disk in memory, for tests.
+
+use super::{DataDir, Durability, OpenError, Store, StoreConfig, StoredLog};
+use crate::base::{
+    Clock, FileRange, LeaderEpoch, ManualClock, NodeId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    TopicId, TopicPartition,
+};
+use crate::io::disk::{Disk, Entry, FaultyDisk, File, Lock, Open};
+use crate::log::LogSettings;
+use crate::record::BatchBuilder;
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch(3);
+const MIB: u64 = 1 << 20;
+
+/// A disk whose syncs of the file system can be held up.
+pub(crate) struct GatedDisk {
+    disk: FaultyDisk,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Gate {
+    closed: bool,
+    waiting: bool,
+}
+
+impl GatedDisk {
+    /// From now on every sync waits.
+    pub(crate) fn close(&self) {
+        self.gate.lock().closed = true;
+    }
+
+    /// Lets the syncs go on.
+    pub(crate) fn open_gate(&self) {
+        self.gate.lock().closed = false;
+        self.moved.notify_all();
+    }
+
+    /// Returns when a sync waits at the gate.
+    pub(crate) fn await_sync(&self) {
+        self.moved.wait_while(&mut self.gate.lock(), |gate| !gate.waiting);
+    }
+}
+
+impl Disk for GatedDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        self.disk.open(path, how)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        self.disk.list(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_dir_all(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.disk.exists(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        let mut gate = self.gate.lock();
+        gate.waiting = true;
+        self.moved.notify_all();
+        self.moved.wait_while(&mut gate, |gate| gate.closed);
+        gate.waiting = false;
+        drop(gate);
+        self.disk.sync_file_system(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.disk.free_bytes(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.disk.lock(path)
+    }
+}
+
+/// What a store is opened with; the fields may be changed before [`Bench::open`].
+pub(crate) struct Bench {
+    pub(crate) disk: FaultyDisk,
+    pub(crate) gated: Arc<GatedDisk>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) durability: Durability,
+    pub(crate) tail_bytes: u64,
+    pub(crate) queue_bytes: u64,
+    pub(crate) reserve_bytes: u64,
+    pub(crate) failures: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bench {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self::on(FaultyDisk::new(seed, 256 * MIB))
+    }
+
+    pub(crate) fn on(disk: FaultyDisk) -> Self {
+        let gated = GatedDisk { disk: disk.clone(), gate: Mutex::default(), moved: Condvar::new() };
+        Bench {
+            disk,
+            gated: Arc::new(gated),
+            clock: Arc::new(ManualClock::at(WALL)),
+            durability: Durability::Fsync,
+            tail_bytes: 4 * MIB,
+            queue_bytes: 4 * MIB,
+            reserve_bytes: MIB,
+            failures: Arc::default(),
+        }
+    }
+
+    pub(crate) fn dir() -> PathBuf {
+        PathBuf::from("data")
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Arc<Store>, OpenError> {
+        let mut data_dir = DataDir::open(self.gated.clone(), &Self::dir())?;
+        data_dir.claim("cluster", NodeId(1), Uuid::from_u128(7))?;
+        let failures = self.failures.clone();
+        let on_failure = Box::new(move |why: &str| failures.lock().push(why.to_owned()));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let config = StoreConfig {
+            durability: self.durability,
+            tail_bytes: self.tail_bytes,
+            queue_bytes: self.queue_bytes,
+            reserve_bytes: self.reserve_bytes,
+            open_threads: 3,
+            open_files: 16,
+            ..StoreConfig::new(Arc::new(settings()), clock, on_failure)
+        };
+        Store::open(data_dir, config)
+    }
+
+    pub(crate) fn open(&self) -> Arc<Store> {
+        self.try_open().expect("the store opens")
+    }
+}
+
+/// Small segments, so that tests meet rolls.
+pub(crate) fn settings() -> LogSettings {
+    LogSettings { segment_bytes: 64 << 10, index_interval_bytes: 512, ..LogSettings::default() }
+}
+
+pub(crate) fn id(topic: u128, partition: i32) -> TopicPartition {
+    TopicPartition { topic: TopicId(Uuid::from_u128(topic)), partition: PartitionIndex(partition) }
+}
+
+pub(crate) fn log(store: &Store, topic: u128, partition: i32) -> Arc<StoredLog> {
+    store.log(id(topic, partition), &format!("topic{topic}"), Arc::new(settings()), EPOCH)
+}
+
+/// A batch with one record per value.
+pub(crate) fn batch(values: &[&[u8]]) -> Bytes {
+    values.iter().fold(BatchBuilder::new(), |batch, value| batch.push(WALL, None, Some(value))).build()
+}
+
+/// A batch of one record of an idempotent producer.
+pub(crate) fn produced(producer: i64, sequence: i32, value: &[u8]) -> Bytes {
+    let batch = BatchBuilder::new().producer(ProducerId(producer), ProducerEpoch(0), Sequence(sequence));
+    batch.push(WALL, None, Some(value)).build()
+}
+
+/// A whole file range, for comparing.
+pub(crate) fn read_range(file: &dyn FileRange, position: u64, length: u64) -> Vec<u8> {
+    let mut bytes = vec![0; length as usize];
+    let read = file.read_at(&mut bytes, position).expect("the file can be read");
+    assert_eq!(read as u64, length, "the file is shorter than planned");
+    bytes
+}
+
+impl Bench {
+    /// The names in the data directory.
+    pub(crate) fn disk_names(&self) -> Vec<String> {
+        let entries = self.disk.list(&Self::dir()).expect("the data directory can be listed");
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+}

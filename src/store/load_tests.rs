@@ -1,0 +1,93 @@
+use super::super::fixture::{Bench, batch, id, log};
+use super::*;
+use crate::io::disk::{Disk, Open};
+use crate::record::check_produced;
+
+#[test]
+fn partition_directories_are_told_by_name() {
+    let check = |name: &str, partition: Option<i32>| {
+        assert_eq!(partition_of(name), partition.map(PartitionIndex), "{name}");
+    };
+    check("topic-0", Some(0));
+    check("a-b-12", Some(12));
+    check("한국어-3", Some(3));
+    check(&dir_name("x", PartitionIndex(i32::MAX)), Some(i32::MAX));
+    for other in
+        ["meta", "topic", "-1", "topic-", "topic-x", "topic-01", "topic-+1", "topic--1x", "t-2147483648", "lost+found"]
+    {
+        check(other, None);
+    }
+    check("topic-0.00000000000000000000000000000001-0-delete", None);
+    check("topic-0.unidentified", None);
+}
+
+#[test]
+fn names_for_deleted_directories_fit_and_differ() {
+    let long = "t".repeat(249);
+    let mut names = Vec::new();
+    for (topic, partition) in [("a", 0), ("a", 1), (&long, 0), (&long, 99_999)] {
+        for topic_id in [1, 2] {
+            let dir = Path::new("data").join(dir_name(topic, PartitionIndex(partition)));
+            let away = away(&dir, id(topic_id, partition));
+            let name = away.file_name().expect("a name").to_string_lossy().into_owned();
+            assert!(name.len() <= FILE_NAME_BYTES_MAX && name.ends_with(DELETE_SUFFIX), "{name}");
+            assert_eq!(away.parent(), dir.parent());
+            assert!(!names.contains(&name), "{name} twice");
+            names.push(name);
+        }
+    }
+}
+
+#[test]
+fn parallel_work_is_done_once_each_and_stops_at_an_error() {
+    let items: Vec<usize> = (0..100).collect();
+    let done: Vec<AtomicUsize> = items.iter().map(|_| AtomicUsize::new(0)).collect();
+    let all: Result<(), ()> = in_parallel(4, &items, |&item| {
+        done[item].fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    assert_eq!(all, Ok(()));
+    assert!(done.iter().all(|count| count.load(Ordering::SeqCst) == 1));
+    assert_eq!(in_parallel(4, &items, |&item| if item == 42 { Err(item) } else { Ok(()) }), Err(42));
+    assert_eq!(in_parallel(4, &[], |_: &()| Err(())), Ok(()));
+}
+
+#[test]
+fn a_directory_that_names_no_topic_is_moved_aside() {
+    for damage in [&b""[..], b"version: 9\n", &[0xff; 5000]] {
+        let bench = Bench::new(1);
+        bench.open().shutdown().expect("clean");
+        let dir = Bench::dir().join("topic-0");
+        bench.disk.create_dir_all(&dir).expect("made");
+        bench.disk.write_whole(&dir.join("00000000000000000000.log"), b"something").expect("written");
+        if !damage.is_empty() {
+            bench.disk.write_whole(&dir.join(names::PARTITION_METADATA), damage).expect("written");
+        }
+        let store = bench.open();
+        assert_eq!(store.logs().len(), 0);
+        assert!(!bench.disk.exists(&dir).expect("asked"));
+        let aside = Bench::dir().join("topic-0.unidentified/00000000000000000000.log");
+        assert_eq!(bench.disk.read_whole(&aside, 100).expect("kept"), b"something");
+    }
+}
+
+#[test]
+fn two_directories_of_one_partition_are_refused() {
+    let bench = Bench::new(1);
+    {
+        let store = bench.open();
+        let log = log(&store, 5, 0);
+        let batch = batch(&[b"x"]);
+        let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+        log.append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+        store.shutdown().expect("clean");
+    }
+    let (from, to) = (Bench::dir().join("topic5-0"), Bench::dir().join("copy-0"));
+    bench.disk.create_dir_all(&to).expect("made");
+    for entry in bench.disk.list(&from).expect("listed") {
+        let bytes = bench.disk.read_whole(&from.join(&entry.name), 1 << 20).expect("read");
+        let file = bench.disk.open(&to.join(&entry.name), Open::Create).expect("made");
+        file.write_at(&[std::io::IoSlice::new(&bytes)], 0).expect("written");
+    }
+    assert!(matches!(bench.try_open(), Err(OpenError::Twice { .. })));
+}

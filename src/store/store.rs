@@ -1,0 +1,317 @@
+//! The store itself: its start, its registry of logs, its ticks, its end.
+
+use super::commit;
+use super::config::StoreConfig;
+use super::core::Core;
+use super::counters::Counters;
+use super::data_dir::{DataDir, DataDirError, Stamp};
+use super::load;
+use super::room::Reserve;
+use super::stored_log::StoredLog;
+use crate::base::{LeaderEpoch, TopicPartition};
+use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError};
+use parking_lot::Mutex;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Time between two passes over all logs that forget silent producers.
+const PRODUCER_EXPIRY_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory was opened, but [`DataDir::claim`] was not called.
+    #[error("{} was not claimed for a cluster and a node", path.display())]
+    Unclaimed {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A partition's files.
+    #[error(transparent)]
+    Log(#[from] LogOpenError),
+    /// Two directories hold the same partition.
+    #[error("{} and {} both hold partition {id}", first.display(), second.display())]
+    Twice {
+        /// The partition.
+        id: TopicPartition,
+        /// One directory.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// The disk said no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// What the disk said.
+        error: io::Error,
+    },
+}
+
+/// Why a store was not left clean. What was acknowledged is safe all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum ShutdownError {
+    /// It failed before, or could not commit what was queued.
+    #[error("the storage failed")]
+    Failed,
+    /// A log could not be closed.
+    #[error("closing {id}: {error}")]
+    Log {
+        /// Whose log.
+        id: TopicPartition,
+        /// What the disk said.
+        error: io::Error,
+    },
+    /// The last sync or the marker failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// How the store does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreHealth {
+    /// Appends and reads.
+    Good,
+    /// The disk is nearly full: reads only.
+    DiskFull,
+    /// The disk failed: reads of what was durable, until the process ends.
+    Failed,
+}
+
+/// All logs of a broker.
+pub struct Store {
+    core: Arc<Core>,
+    data_dir: DataDir,
+    env: LogEnv,
+    commit: Mutex<Option<JoinHandle<()>>>,
+    expired_at: Mutex<Duration>,
+    threads: usize,
+    was_clean: bool,
+}
+
+impl Store {
+    /// Opens a claimed data directory: loads every partition in it, makes what was recovered durable, takes the clean
+    /// mark away, and starts the commit thread.
+    pub fn open(data_dir: DataDir, config: StoreConfig) -> Result<Arc<Self>, OpenError> {
+        let path = data_dir.path().to_owned();
+        if data_dir.stamp().is_none() {
+            return Err(OpenError::Unclaimed { path });
+        }
+        let on = |error| OpenError::Io { path: path.clone(), error };
+        let threads = config.open_threads.max(1);
+        let settings = config.log_defaults.clone();
+        let disk = data_dir.disk().clone();
+        let env = LogEnv { disk: disk.clone(), descriptors: Descriptors::new(config.open_files) };
+        let was_clean = data_dir.is_clean().map_err(on)?;
+        let core = Core::new(disk.clone(), path.clone(), config);
+        let loaded = load::load(&core, &env, &settings, was_clean, threads)?;
+        if !was_clean {
+            // Page cache is not durability: nobody sees what was recovered before it is on the medium.
+            disk.sync_file_system(&path).map_err(on)?;
+        }
+        data_dir.unmark_clean().map_err(on)?;
+        {
+            let mut logs = core.logs.lock();
+            for log in loaded {
+                logs.insert(log.id(), log);
+            }
+        }
+        core.check_room();
+        let commit = std::thread::Builder::new()
+            .name("ottla-commit".to_owned())
+            .spawn({
+                let core = core.clone();
+                move || commit::run(&core)
+            })
+            .map_err(on)?;
+        let (commit, expired_at) = (Mutex::new(Some(commit)), Mutex::new(core.clock.monotonic()));
+        Ok(Arc::new(Store { core, data_dir, env, commit, expired_at, threads, was_clean }))
+    }
+
+    /// Whose data directory it is.
+    pub fn stamp(&self) -> Option<&Stamp> {
+        self.data_dir.stamp()
+    }
+
+    /// The data directory.
+    pub fn path(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Whether the last user of the data directory left it clean.
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
+    }
+
+    /// The partition's log: what was loaded, or a new one without files.
+    pub fn log(
+        &self,
+        id: TopicPartition,
+        topic_name: &str,
+        settings: Arc<LogSettings>,
+        epoch: LeaderEpoch,
+    ) -> Arc<StoredLog> {
+        let mut logs = self.core.logs.lock();
+        let log = logs.entry(id).or_insert_with(|| {
+            let dir = self.data_dir.path().join(load::dir_name(topic_name, id.partition));
+            let new = Log::create(&self.env, dir, id.topic);
+            StoredLog::new(self.core.clone(), id, new, settings.clone(), epoch)
+        });
+        let log = log.clone();
+        drop(logs);
+        log.lead(epoch, settings);
+        log
+    }
+
+    /// Every log now, in no order.
+    pub fn logs(&self) -> Vec<Arc<StoredLog>> {
+        self.core.live_logs()
+    }
+
+    /// Deletes a log: refuses appends at once, drops what is queued, tells its listener; its directory is moved out of the
+    /// way by the commit thread, before anything that is appended later is written, and removed at the next tick. Says
+    /// whether there was one.
+    pub fn delete(&self, id: TopicPartition) -> bool {
+        let log = {
+            // Under the registry's lock: no log of the same name can be made, and write, before the removal is queued.
+            let mut logs = self.core.logs.lock();
+            let Some(log) = logs.remove(&id) else { return false };
+            log.mark_deleted();
+            self.core.queue.push_deleted(log.clone());
+            log
+        };
+        log.tell(|listener| listener.deleted());
+        true
+    }
+
+    /// Deletes every loaded log that `known` does not know: its topic was deleted, and a crash kept its files. Call it
+    /// once the metadata image is there, before serving. Returns how many there were.
+    pub fn remove_orphans(&self, known: &dyn Fn(TopicPartition) -> bool) -> usize {
+        let orphans: Vec<_> = self.logs().iter().map(|log| log.id()).filter(|id| !known(*id)).collect();
+        for &id in &orphans {
+            tracing::info!("{id} belongs to no topic: removing its files");
+            self.delete(id);
+        }
+        orphans.len()
+    }
+
+    /// Waits for room in the commit queue; see [`super::Room`].
+    pub fn reserve(&self, bytes: u64) -> Reserve {
+        self.core.budget.reserve(bytes)
+    }
+
+    /// How the store does.
+    pub fn health(&self) -> StoreHealth {
+        if self.core.health.is_failed() {
+            StoreHealth::Failed
+        } else if self.core.health.is_disk_full() {
+            StoreHealth::DiskFull
+        } else {
+            StoreHealth::Good
+        }
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// Bytes of batches that wait for the commit thread.
+    pub fn queue_bytes(&self) -> u64 {
+        self.core.queue.bytes()
+    }
+
+    /// Bytes of room taken: batches that wait, are being committed, or are about to be appended.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.core.budget.used()
+    }
+
+    /// Segment and index files that are open.
+    pub fn open_files(&self) -> usize {
+        self.env.descriptors.open_files()
+    }
+
+    /// What has to happen from time to time, about every second: looks at the free space, removes deleted files, forgets
+    /// silent producers. Blocks on the disk. Segments need no tick: they roll by time at the append that meets the time,
+    /// as Kafka's do.
+    pub fn tick(&self) {
+        self.core.check_room();
+        let trash = std::mem::take(&mut *self.core.trash.lock());
+        for path in trash {
+            load::discard(&self.core, &path);
+        }
+        let monotonic = self.core.clock.monotonic();
+        let due = {
+            let mut expired_at = self.expired_at.lock();
+            let due = monotonic.saturating_sub(*expired_at) >= PRODUCER_EXPIRY_EVERY;
+            if due {
+                *expired_at = monotonic;
+            }
+            due
+        };
+        if due {
+            for log in self.logs() {
+                log.expire_producers(monotonic);
+            }
+        }
+    }
+
+    /// Refuses appends, commits what is queued, closes every log, and marks the directory clean. Reads go on. The second
+    /// call does nothing. Blocks on the disk.
+    pub fn shutdown(&self) -> Result<(), ShutdownError> {
+        let commit = self.commit.lock().take();
+        self.core.health.stop();
+        let Some(commit) = commit else { return Ok(()) };
+        let logs = self.logs();
+        for log in &logs {
+            // An append that had not seen the stop is in the queue when its log's lock is free.
+            log.barrier();
+        }
+        self.core.queue.stop();
+        let panicked = commit.join().is_err();
+        self.core.release_waiters();
+        if panicked || self.core.health.is_failed() {
+            return Err(ShutdownError::Failed);
+        }
+        load::in_parallel(self.threads, &logs, |log| {
+            log.close_clean().map_err(|error| ShutdownError::Log { id: log.id(), error })
+        })?;
+        let trash = std::mem::take(&mut *self.core.trash.lock());
+        for path in trash {
+            load::discard(&self.core, &path);
+        }
+        self.core.disk.sync_file_system(&self.core.path)?;
+        self.data_dir.mark_clean()?;
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// A store that is dropped without a shutdown is left as a crash leaves it, but the thread ends.
+    fn drop(&mut self) {
+        self.core.health.stop();
+        self.core.queue.stop();
+        if let Some(commit) = self.commit.lock().take() {
+            // A panic of the thread has failed the store already.
+            let _ = commit.join();
+            self.core.release_waiters();
+        }
+        // The logs hold what the store's parts share, which holds the logs.
+        let logs = std::mem::take(&mut *self.core.logs.lock());
+        drop(logs);
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    pub(super) fn core_for_tests(&self) -> &Arc<Core> {
+        &self.core
+    }
+}

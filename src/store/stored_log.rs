@@ -1,0 +1,327 @@
+//! One partition's log as the store keeps it: the append path, the memory tail, the durable offset.
+//!
+//! ```text
+//!   log start       tail start      durable         end
+//!      |---- segments ---|--------------|
+//!                        |-- in memory -|-- queued --|
+//! ```
+//!
+//! Everything in the tail is in a segment too (tail start <= the segments' written end): a read that finds nothing in the
+//! tail finds it on disk, with no gap in between.
+
+use super::core::Core;
+use super::queue::Entry;
+use super::room::Room;
+use crate::base::{LeaderEpoch, Offset, Timestamp, TopicPartition, Watermarks};
+use crate::log::{self, Admission, Log, LogSettings, Segment, Tip};
+use crate::record::{BatchHeader, TimestampType};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// Told by the commit thread what became of a partition's appends. Called outside every lock of the store; must be quick
+/// and must not append.
+pub trait DurableListener: Send + Sync {
+    /// Everything below the durable mark is durable, and readable.
+    fn advanced(&self, watermarks: Watermarks);
+    /// The store failed or stopped: what is not durable yet never will be.
+    fn failed(&self);
+    /// The partition was deleted.
+    fn deleted(&self);
+}
+
+/// What an append was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// Offset of the first record.
+    pub base: Offset,
+    /// Offset of the last record.
+    pub last: Offset,
+    /// The time stamped on every record (LogAppendTime), else none.
+    pub append_time: Option<Timestamp>,
+    /// Whether the batch was there before; then nothing was queued, and these are the original's.
+    pub duplicate: bool,
+}
+
+/// Why a batch gets no offsets.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AppendError {
+    /// The log's rules refuse the batch.
+    #[error(transparent)]
+    Refused(#[from] log::AppendError),
+    /// The partition was deleted.
+    #[error("the partition was deleted")]
+    Deleted,
+    /// The disk is nearly full; it may have room again later.
+    #[error("the disk is full: appends are refused until there is room again")]
+    DiskFull,
+    /// The disk failed: nothing is appended until the broker was started again.
+    #[error("the storage failed")]
+    Failed,
+    /// The broker is shutting down.
+    #[error("the broker is stopping")]
+    Stopping,
+}
+
+impl AppendError {
+    /// A refusal may rest on batches that are not durable yet: it is told to the producer only when everything below
+    /// this offset is durable ([`crate::partition::Partition::wait_durable`]).
+    pub fn rests_on(&self) -> Option<Offset> {
+        match self {
+            AppendError::Refused(log::AppendError::DuplicateSequence { below, .. }) => Some(*below),
+            AppendError::Refused(_)
+            | AppendError::Deleted
+            | AppendError::DiskFull
+            | AppendError::Failed
+            | AppendError::Stopping => None,
+        }
+    }
+}
+
+/// Whether a log takes part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogState {
+    /// It does.
+    Live,
+    /// It was deleted.
+    Deleted,
+    /// The store failed or stopped: what is not durable never will be.
+    Failed,
+}
+
+/// Consecutive batches in memory, whole.
+#[derive(Clone)]
+pub(super) struct TailEntry {
+    pub(super) base: Offset,
+    pub(super) next: Offset,
+    pub(super) bytes: Bytes,
+    pub(super) segment: Arc<Segment>,
+    pub(super) position: u32,
+}
+
+/// A log of this store.
+pub struct StoredLog {
+    pub(super) core: Arc<Core>,
+    id: TopicPartition,
+    /// Unique in this store, so that a pass can group by it.
+    pub(super) number: u64,
+    pub(super) log: Log,
+    pub(super) state: Mutex<State>,
+    listener: OnceLock<Weak<dyn DurableListener>>,
+}
+
+pub(super) struct State {
+    pub(super) tip: Tip,
+    pub(super) settings: Arc<LogSettings>,
+    pub(super) epoch: LeaderEpoch,
+    pub(super) durable: Offset,
+    pub(super) tail: VecDeque<TailEntry>,
+    pub(super) deleted: bool,
+}
+
+impl State {
+    pub(super) fn watermarks(&self) -> Watermarks {
+        let durable = self.durable;
+        let marks = Watermarks { log_start: self.tip.log_start(), stable: durable, durable, end: self.tip.end() };
+        marks.check();
+        marks
+    }
+}
+
+impl StoredLog {
+    pub(super) fn new(
+        core: Arc<Core>,
+        id: TopicPartition,
+        (log, tip): (Log, Tip),
+        settings: Arc<LogSettings>,
+        epoch: LeaderEpoch,
+    ) -> Arc<Self> {
+        // What was recovered was made durable before anybody sees it.
+        let durable = tip.end();
+        let state = State { tip, settings, epoch, durable, tail: VecDeque::new(), deleted: false };
+        let number = core.next_log_number();
+        Arc::new(StoredLog { core, id, number, log, state: Mutex::new(state), listener: OnceLock::new() })
+    }
+
+    /// Whose log it is.
+    pub fn id(&self) -> TopicPartition {
+        self.id
+    }
+
+    /// Registers the listener, for the life of the log; the first one stays.
+    pub fn listen(&self, listener: Weak<dyn DurableListener>) {
+        let _ = self.listener.set(listener);
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce(&dyn DurableListener)) {
+        if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
+            what(&*listener);
+        }
+    }
+
+    /// Writes under `epoch` with `settings` from now on. Epochs never go back: a lower one is ignored.
+    pub fn lead(&self, epoch: LeaderEpoch, settings: Arc<LogSettings>) {
+        let mut state = self.state.lock();
+        if epoch > state.epoch {
+            state.epoch = epoch;
+            state.tip.begin_epoch(epoch);
+        }
+        state.settings = settings;
+    }
+
+    /// Replaces the settings; the next append sees them.
+    pub fn set_settings(&self, settings: Arc<LogSettings>) {
+        self.state.lock().settings = settings;
+    }
+
+    /// The epoch under which batches are appended now.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.state.lock().epoch
+    }
+
+    /// Gives one checked batch its offsets and queues it. `room` must hold the batch's bytes.
+    pub fn append(
+        self: &Arc<Self>,
+        batch: Bytes,
+        header: &BatchHeader,
+        room: &mut Room,
+    ) -> Result<Appended, AppendError> {
+        let core = &self.core;
+        let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        let now = core.clock.now();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        if state.deleted {
+            return Err(AppendError::Deleted);
+        }
+        // Under the lock: who stops the store waits until each log's lock was free once.
+        core.health.check_append()?;
+        let appended = match state.tip.admit(header, size, now, state.epoch, &state.settings)? {
+            Admission::Duplicate { base, last, timestamp } => {
+                core.counters.duplicates.add(1);
+                let stamped = state.settings.message_timestamp_type == TimestampType::LogAppendTime;
+                Appended { base, last, append_time: stamped.then_some(timestamp), duplicate: true }
+            }
+            Admission::Append(placement) => {
+                let (base, last, append_time) = (placement.base, placement.last, placement.append_time);
+                let _room = room.take(u64::from(size));
+                core.queue.push(Entry { log: self.clone(), placement, batch, _room });
+                Appended { base, last, append_time, duplicate: false }
+            }
+        };
+        drop(guard);
+        if !appended.duplicate {
+            core.counters.batches_in.add(1);
+            core.counters.records_in.add(u64::from(header.record_count.unsigned_abs()));
+            core.counters.bytes_in.add(u64::from(size));
+        }
+        Ok(appended)
+    }
+
+    /// How far the log has come.
+    pub fn watermarks(&self) -> Watermarks {
+        self.state.lock().watermarks()
+    }
+
+    /// Whether the log takes part.
+    pub fn state(&self) -> LogState {
+        if self.state.lock().deleted {
+            LogState::Deleted
+        } else if self.core.health.is_final() {
+            LogState::Failed
+        } else {
+            LogState::Live
+        }
+    }
+
+    /// The largest epoch up to `asked` in which something was written, or the current one, and its end; never above the
+    /// durable offset. None for an epoch that is before everything, or in the future.
+    pub fn epoch_end(&self, asked: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let state = self.state.lock();
+        let (epoch, end) = state.tip.epoch_end(asked);
+        (epoch != LeaderEpoch::UNKNOWN).then(|| (epoch, end.min(state.durable)))
+    }
+
+    /// Bytes in segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.log.bytes_on_disk()
+    }
+
+    /// The commit thread made everything below `durable` durable; `slices` are the batches that got there.
+    pub(super) fn publish(&self, slices: Vec<TailEntry>, durable: Offset) {
+        let watermarks = {
+            let mut state = self.state.lock();
+            if state.deleted {
+                return;
+            }
+            assert!(
+                state.durable < durable && durable <= state.tip.end(),
+                "{}: durable offset goes from {} to {durable}, the end is {}",
+                self.id,
+                state.durable,
+                state.tip.end()
+            );
+            state.durable = durable;
+            state.tail.extend(slices);
+            state.watermarks()
+        };
+        self.tell(|listener| listener.advanced(watermarks));
+    }
+
+    /// The ring dropped the chunk that held this log's slices up to `upto`.
+    pub(super) fn forget_tail(&self, upto: Offset) {
+        let mut state = self.state.lock();
+        while state.tail.front().is_some_and(|entry| entry.next <= upto) {
+            state.tail.pop_front();
+        }
+        if state.tail.is_empty() {
+            state.tail = VecDeque::new();
+        }
+    }
+
+    /// No append, no read, and nothing written from now on.
+    pub(super) fn mark_deleted(&self) {
+        let mut state = self.state.lock();
+        state.deleted = true;
+        state.tail = VecDeque::new();
+    }
+
+    /// Returns when no append is under way that began before.
+    pub(super) fn barrier(&self) {
+        drop(self.state.lock());
+    }
+
+    pub(super) fn expire_producers(&self, now: Duration) {
+        let mut state = self.state.lock();
+        let settings = state.settings.clone();
+        state.tip.expire_producers(now, &settings);
+    }
+
+    /// Leaves the files for a start without recovery. Everything admitted must be written.
+    pub(super) fn close_clean(&self) -> io::Result<()> {
+        let state = self.state.lock();
+        assert!(
+            state.durable == state.tip.end(),
+            "{}: closed at {}, but only {} is durable",
+            self.id,
+            state.tip.end(),
+            state.durable
+        );
+        self.log.close_clean(&state.tip)
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.state.lock().deleted
+    }
+}
+
+#[cfg(test)]
+impl StoredLog {
+    /// As if the ring had dropped every chunk.
+    pub(crate) fn forget_tail_for_tests(&self) {
+        self.forget_tail(Offset(i64::MAX));
+    }
+}
