@@ -107,3 +107,6 @@ apis!(dispatch);
 mod oracle;
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod recorded_tests;
