@@ -118,7 +118,7 @@ fn passwords_are_withheld_in_every_layer() {
     let dynamic = overrides(&[("listener.name.a.ssl.key.password", "s3cret"), ("odd", "s3cret")]);
     for (cluster, broker) in [(&none, &dynamic), (&dynamic, &none)] {
         let layers = Layers { statics: &file, cluster, broker };
-        let all = format!("{:?} {:?}", layers.describe_broker(), layers.describe_cluster());
+        let all = format!("{layers:?} {:?} {:?}", layers.describe_broker(), layers.describe_cluster());
         assert!(!all.contains("s3cret"));
         assert!(all.contains("listener.name.a.ssl.key.password"));
         assert!(!format!("{file:?}").contains("s3cret"));
