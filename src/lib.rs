@@ -1,4 +1,17 @@
-//! Ottla
+//! Ottla: a Kafka-wire-compatible broker. See docs/architecture.md for the map of the modules and their floors.
+
+pub mod base;
+pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod handlers;
+pub mod io;
+pub mod log;
+pub mod metadata;
+pub mod metrics;
+pub mod partition;
+pub mod record;
+pub mod server;
 pub mod settings;
+pub mod store;
+pub mod wire;
