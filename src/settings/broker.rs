@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::base::NodeId;
+
 use super::key::Key;
 use super::keys::broker_key;
 use super::layers::{Layers, Overrides};
@@ -23,7 +25,7 @@ pub enum Durability {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrokerSettings {
     /// `node.id`
-    pub node_id: i32,
+    pub node_id: NodeId,
     /// `broker.rack`; `None` when unset
     pub rack: Option<String>,
     /// `num.partitions`
@@ -94,7 +96,7 @@ impl BrokerSettings {
         }
         let whole = |name| read.whole(name);
         Ok(Self {
-            node_id: read.int("node.id")?,
+            node_id: NodeId(read.int("node.id")?),
             rack: read.text("broker.rack")?,
             num_partitions: read.int("num.partitions")?,
             default_replication_factor: read.int("default.replication.factor")?,

@@ -85,7 +85,7 @@ fn ids_go_by_two_names() {
         ("node.id=7\nbroker.id=8", None),
         ("node.id=-1", None),
     ] {
-        let got = build(file, &[], &Flags::default()).ok().map(|config| config.settings.node_id);
+        let got = build(file, &[], &Flags::default()).ok().map(|config| config.settings.node_id.0);
         assert_eq!(got, id, "{file}");
     }
 }

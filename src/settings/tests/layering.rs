@@ -131,7 +131,7 @@ fn typed_settings_follow_the_layers() {
     let nothing = Statics::new();
     let plain = Layers { statics: &nothing, cluster: &none, broker: &none };
     let settings = BrokerSettings::resolve(&plain).expect("the defaults fit");
-    assert_eq!(settings.node_id, 1);
+    assert_eq!(settings.node_id.0, 1);
     assert_eq!(settings.durability, Durability::Fsync);
     assert_eq!(settings.connections_max, 2_147_483_647);
     assert_eq!(settings.queued_request_bytes_max, None);
