@@ -198,7 +198,11 @@ impl<D: Dispatch> Door<D> {
         }
         let cut = connections.len();
         if cut > 0 {
-            tracing::warn!(cut, listener = self.listener.name, "connections were cut: their answers did not come in time");
+            tracing::warn!(
+                cut,
+                listener = self.listener.name,
+                "connections were cut: their answers did not come in time"
+            );
         }
         connections.shutdown().await;
         cut
