@@ -2,7 +2,7 @@
 //!
 //! What must hold:
 //! - Nothing is allocated on the word of a length. An idle connection holds no buffer; one that has announced a frame
-//!   holds at most twice the bytes that came (1 KiB at least), and all of it is charged to [`Memory`] first.
+//!   holds a small multiple of the bytes that came (1 KiB at least), and all of it is charged to [`Memory`] first.
 //! - Never a byte is read past the frame but the next frame's length, so there is nothing to carry over.
 //! - A frame that has begun makes progress or ends the connection; while *this side* waits (for memory), no time counts.
 
@@ -261,7 +261,7 @@ impl Partial {
         if self.buffer.is_empty() {
             return memory.first(self.length, self.length.min(SMALL_FRAME_BYTES));
         }
-        let step = (self.buffer.len() * 2).max(PARTIAL_BYTES_MIN);
+        let step = (self.buffer.len() * memory.growth()).max(PARTIAL_BYTES_MIN);
         memory.more(self.length, step.min(self.length))
     }
 

@@ -29,7 +29,8 @@ pub const UNANSWERED_MAX: usize = 64;
 /// Bytes of answers in memory that wait for one socket; at this number the connection is not read.
 pub const OUTPUT_QUEUED_BYTES_MAX: u64 = 256 * 1024;
 
-/// A socket that took nothing for this long gives back ring memory and file pieces; they are read again from their files.
+/// Ring memory that waits longer than this for its socket is given back, and so are file pieces when the socket took
+/// nothing for so long; they are read again from their files.
 pub const SPILL_AFTER: Duration = Duration::from_millis(500);
 
 /// Most slices in one vectored write.

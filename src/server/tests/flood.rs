@@ -19,7 +19,7 @@ async fn watch(running: &Running, time: Duration) -> Watch {
     while Instant::now() < until {
         correlation += 1;
         seen.slowest = seen.slowest.max(client.echo(correlation).await);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         running.client().await.echo(correlation).await;
         seen.connect_slowest = seen.connect_slowest.max(begun.elapsed());
         seen.peak = seen.peak.max(resident());
