@@ -21,8 +21,12 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// A timer that is set again long before it ends: for connections without a limit on idle time.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What all connections share.
 pub struct Shared<D> {
@@ -178,7 +182,7 @@ impl<D: Dispatch> Connection<D> {
             active: now,
             stalled: None,
             ring_since: None,
-            timer: Box::pin(sleep_until(now + shared.limits.idle)),
+            timer: Box::pin(sleep_until(now.checked_add(shared.limits.idle).unwrap_or(now + FAR))),
             shared,
         }
     }
@@ -286,7 +290,7 @@ impl<D: Dispatch> Connection<D> {
         let body = match reply {
             Reply::Body(body) => body,
             Reply::Throttled(body, time) => {
-                self.muted_until = Some(now + time);
+                self.muted_until = now.checked_add(time);
                 body
             }
             Reply::Silent => {
@@ -354,7 +358,7 @@ impl<D: Dispatch> Connection<D> {
     /// When the connection counts as idle: not while a request is being worked on.
     fn idle_at(&self) -> Option<Instant> {
         let working = self.starting.is_some() || !self.answers.is_empty();
-        (!working).then(|| self.active + self.shared.limits.idle)
+        if working { None } else { self.active.checked_add(self.shared.limits.idle) }
     }
 
     /// Acts on the deadlines that have passed at `now`.

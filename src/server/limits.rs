@@ -59,7 +59,7 @@ pub struct Limits {
     pub connections: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip: usize,
-    /// `connections.max.idle.ms`.
+    /// `connections.max.idle.ms`; `Duration::MAX` for no limit.
     pub idle: Duration,
     /// `socket.request.max.bytes`.
     pub frame_bytes: usize,

@@ -174,6 +174,18 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     assert_eq!(waiting.correlation().await, 9, "who waits for an answer is not idle");
 }
 
+#[tokio::test(start_paused = true)]
+async fn without_an_idle_limit_nobody_is_idle() {
+    let running = serve(Limits { idle: Duration::MAX, drain: Duration::MAX, ..test_limits() });
+    let mut client = running.client().await;
+    client.echo(1).await;
+    sleep(Duration::from_secs(10 * 24 * 60 * 60)).await;
+    client.echo(2).await;
+    running.signal.stop();
+    client.closed().await;
+    assert_eq!(running.task.await.expect("the server ends").cut, 0);
+}
+
 #[tokio::test]
 async fn a_frame_keeps_its_memory_until_its_last_slice_is_gone() {
     let running = serve(test_limits());

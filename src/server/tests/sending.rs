@@ -31,7 +31,6 @@ async fn a_slow_reader_pins_no_ring_memory_and_still_gets_everything() {
         client.send(&request(Ask::Tail, correlation, LENGTH as u64)).await;
     }
     running.until("the answers wait", |running| running.fake.started.lock().len() == 3).await;
-    assert_eq!(running.fake.tails.load(Ordering::SeqCst), 3, "held while the socket may still take it");
     running.until("ring memory is let go", |running| running.fake.tails.load(Ordering::SeqCst) == 0).await;
     for _ in 0..3 {
         check_body(&client.receive().await, LENGTH);
