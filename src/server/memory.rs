@@ -7,11 +7,12 @@
 //! ```
 //!
 //! - A frame of up to 64 KiB takes from *small*, then from *general*, and waits for *small*: large frames never crowd it out.
-//! - A larger frame takes its first 64 KiB from *general* and, while it grows, as much again as it has: what it holds is
-//!   at most twice what has arrived. When *general* has no more, it queues for the *lane*, whose holder may take its
+//! - A larger frame takes its first 64 KiB from *general* and, while it grows, a small multiple of what has arrived: four
+//!   times while more than half of *general* is free, then twice. When *general* has no more, it queues for the *lane*, whose holder may take its
 //!   full length. Frames above what the lane can hold are refused, so the holder can finish, and a deadline (see
 //!   [`super::frame`]) says that it does.
-//! - Who waits holds what it has, and the lane moves on; so no set of half-read frames can block one another for ever.
+//! - A frame that holds nothing waits for its share; one that holds a part waits for the lane, whatever its size. The
+//!   lane moves on, so no set of half-read frames can block one another for ever.
 //!
 //! A [`Charge`] gives its memory back when dropped; it travels with the frame's bytes.
 
@@ -24,6 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget counts in units of so many bytes.
 const UNIT: usize = 1024;
+
+/// See [`Memory::growth`].
+const GROWTH_ROOMY: usize = 4;
+const GROWTH_TIGHT: usize = 2;
 
 /// The least budget that is useful; a smaller setting is raised to it.
 const BUDGET_BYTES_MIN: usize = 2 * 1024 * 1024;
@@ -42,9 +47,10 @@ pub struct Memory {
 
 /// Memory that a frame holds.
 pub struct Charge {
+    /// Dropped before the permit, which lets the lane's next holder in.
+    lane: Option<Lane>,
     permit: OwnedSemaphorePermit,
     bytes: usize,
-    lane: Option<Lane>,
 }
 
 struct Lane(Arc<Memory>);
@@ -101,6 +107,13 @@ impl Memory {
         (self.shares.0 + self.shares.1).saturating_sub(free) * UNIT + self.lane_used.load(Ordering::Relaxed)
     }
 
+    /// How many times what it holds a frame may take next: twice, and more while most of the budget is free, which saves
+    /// copies. Always after so many bytes have come.
+    pub fn growth(&self) -> usize {
+        let roomy = self.general.available_permits() > self.shares.1 / 2;
+        if roomy { GROWTH_ROOMY } else { GROWTH_TIGHT }
+    }
+
     /// Whether anybody waits for memory: then slow frames are given less time.
     pub fn is_pressed(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
@@ -109,13 +122,11 @@ impl Memory {
     /// Room for `bytes` in a frame of `frame_bytes` that holds nothing yet. `bytes` is at most [`SMALL_FRAME_BYTES`].
     pub fn first(self: &Arc<Self>, frame_bytes: usize, bytes: usize) -> Reserve {
         debug_assert!(bytes <= SMALL_FRAME_BYTES);
-        let shares: &[&Arc<Semaphore>] =
-            if frame_bytes <= SMALL_FRAME_BYTES { &[&self.small, &self.general] } else { &[&self.general] };
-        if let Some(charge) = shares.iter().find_map(|share| take(share, bytes)) {
+        if let Some(charge) = self.take(frame_bytes, bytes) {
             return Reserve::Now(charge);
         }
         let memory = Arc::clone(self);
-        let share = Arc::clone(shares[0]);
+        let share = Arc::clone(if frame_bytes <= SMALL_FRAME_BYTES { &self.small } else { &self.general });
         Reserve::Later(Box::pin(async move {
             let _counted = Counted::new(&memory);
             let permit = share.acquire_many_owned(units(bytes)).await.expect("the budget is never closed");
@@ -127,10 +138,7 @@ impl Memory {
     /// charge once it has moved its bytes.
     pub fn more(self: &Arc<Self>, frame_bytes: usize, bytes: usize) -> Reserve {
         debug_assert!(bytes <= frame_bytes && frame_bytes <= self.lane_bytes);
-        if frame_bytes <= SMALL_FRAME_BYTES {
-            return self.first(frame_bytes, bytes);
-        }
-        if let Some(charge) = take(&self.general, bytes) {
+        if let Some(charge) = self.take(frame_bytes, bytes) {
             return Reserve::Now(charge);
         }
         let memory = Arc::clone(self);
@@ -138,12 +146,18 @@ impl Memory {
             let counted = Counted::new(&memory);
             let permit = Arc::clone(&memory.lane).acquire_owned().await.expect("the budget is never closed");
             drop(counted);
-            if let Some(charge) = take(&memory.general, bytes) {
+            if let Some(charge) = memory.take(frame_bytes, bytes) {
                 return charge;
             }
             memory.lane_used.store(frame_bytes, Ordering::Relaxed);
             Charge { permit, bytes: frame_bytes, lane: Some(Lane(memory)) }
         }))
+    }
+
+    /// Room for `bytes` that is free now, from the shares that a frame of `frame_bytes` may use.
+    fn take(&self, frame_bytes: usize, bytes: usize) -> Option<Charge> {
+        let small = if frame_bytes <= SMALL_FRAME_BYTES { take(&self.small, bytes) } else { None };
+        small.or_else(|| take(&self.general, bytes))
     }
 }
 
