@@ -129,15 +129,19 @@ impl Log {
             if segment.base() >= below {
                 break;
             }
-            let planned = segment.plan(from, below, left, at_least_one && plans.is_empty())?;
+            let planned = match segment.plan(from, below, left, at_least_one && plans.is_empty()) {
+                // Damage further on is the next read's matter.
+                Err(SegmentError::Corrupt { .. }) if !plans.is_empty() => break,
+                planned => planned?,
+            };
             if planned.length > 0 {
                 plans.push((Arc::clone(segment), planned));
             }
-            if !planned.reached_end {
-                break;
-            }
             from = planned.next.max(from);
             left = left.saturating_sub(planned.length);
+            if !planned.reached_end || left == 0 {
+                break;
+            }
         }
         Ok(plans)
     }

@@ -12,7 +12,7 @@ use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::names;
 use super::producers::Producers;
 use super::segment::Segment;
-use super::survey::{Depth, Flaw, FlawKind, Indexes, Survey, batches_after, survey};
+use super::survey::{Depth, Flaw, FlawKind, Indexes, Order, Survey, batches_after, survey};
 use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, snapshot};
 use crate::base::{Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
@@ -218,15 +218,16 @@ impl Opening<'_> {
             self.report.rebuilt.push(segment.index.slot().path().display().to_string());
             let mut indexes = Indexes::new(segment.base(), self.now);
             let interval = self.settings.index_interval_bytes;
-            let found =
-                survey(segment, 0, end, segment.base(), Depth::Headers, |header, _| indexes.add(header, interval))?;
+            let found = survey(segment, 0, end, segment.base(), Order::Growing, Depth::Headers, |header, _| {
+                indexes.add(header, interval)
+            })?;
             indexes.close();
             segment.index.replace(&indexes.index)?;
             segment.times.replace(&indexes.times)?;
             found
         } else if how == OpenHow::AfterCrash {
             let from = self.last_indexed(segment)?;
-            survey(segment, from, end, segment.base(), Depth::Headers, |_, _| {})?
+            survey(segment, from, end, segment.base(), Order::Growing, Depth::Headers, |_, _| {})?
         } else {
             return Ok(());
         };
@@ -255,7 +256,7 @@ impl Opening<'_> {
         let mut epochs = Epochs::default();
         for segment in sealed {
             let note = |header: &crate::record::BatchHeader, _| epochs.assign(header.leader_epoch, header.base_offset);
-            survey(&**segment, 0, segment.written_end(), segment.base(), Depth::Headers, note)?;
+            survey(&**segment, 0, segment.written_end(), segment.base(), Order::Growing, Depth::Headers, note)?;
         }
         Ok(epochs)
     }
@@ -272,7 +273,9 @@ impl Opening<'_> {
         if from == 0 && active.index.entries() > 0 {
             return Ok(None);
         }
-        let Survey { next: end, flaw: None, .. } = survey(active, from, len, base, Depth::Headers, |_, _| {})? else {
+        let Survey { next: end, flaw: None, .. } =
+            survey(active, from, len, base, Order::Growing, Depth::Headers, |_, _| {})?
+        else {
             return Ok(None);
         };
         if !self.files.contains_key(&names::segment(end, snapshot::SUFFIX)) {
@@ -298,7 +301,7 @@ impl Opening<'_> {
         let (base, len) = (active.base(), active.written_end());
         let mut indexes = Indexes::new(base, self.now);
         let interval = self.settings.index_interval_bytes;
-        let found = survey(active, 0, len, base, Depth::Checksums, |header, _| {
+        let found = survey(active, 0, len, base, Order::Contiguous, Depth::Checksums, |header, _| {
             indexes.add(header, interval);
             epochs.assign(header.leader_epoch, header.base_offset);
         })?;
@@ -380,12 +383,19 @@ impl Opening<'_> {
         let most = self.settings.producers_max;
         for segment in &segments[first..] {
             let start = segment.seek(from).map_err(io::Error::other)?;
-            let found =
-                survey(&**segment, start, segment.written_end(), segment.base(), Depth::Headers, |header, _| {
+            let found = survey(
+                &**segment,
+                start,
+                segment.written_end(),
+                segment.base(),
+                Order::Growing,
+                Depth::Headers,
+                |header, _| {
                     if header.base_offset >= from {
                         producers.apply(header, header.base_offset, header.max_timestamp, most);
                     }
-                })?;
+                },
+            )?;
             let known = |(name, _): &(String, Flaw)| *name == segment.name();
             if let Some(flaw) = found.flaw
                 && !self.report.damaged.iter().any(known)

@@ -15,9 +15,9 @@ fn segments(settings: &LogSettings, batches: &[(usize, usize, i64)]) -> Vec<i64>
 #[test]
 fn segments_roll_when_they_should() {
     let by_size = LogSettings { segment_bytes: 300, ..LogSettings::default() };
-    let size = batch(1, 31, 0).build().len();
+    let size = batch(1, 32, 0).build().len();
     assert_eq!(size, 100, "the sizes below count on it");
-    assert_eq!(segments(&by_size, &[(1, 31, 0); 7]), [0, 0, 0, 3, 3, 3, 6], "exactly segment.bytes fits");
+    assert_eq!(segments(&by_size, &[(1, 32, 0); 7]), [0, 0, 0, 3, 3, 3, 6], "exactly segment.bytes fits");
     let by_time = LogSettings { segment_ms: 1_000, ..LogSettings::default() };
     assert_eq!(
         segments(&by_time, &[(1, 1, 0), (1, 1, 1_000), (1, 1, 1_001), (1, 1, 500), (1, 1, 2_002)]),
