@@ -184,7 +184,9 @@ impl Log {
     /// written again (after space was freed, say): those that are there already are skipped.
     pub fn write(&self, batches: &[Placed]) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        let mut rest = batches;
+        let active = self.segments.read().last().map(|segment| segment.base());
+        let sealed = |placed: &&Placed| active.is_some_and(|active| placed.placement.segment < active);
+        let mut rest = &batches[batches.iter().take_while(sealed).count()..];
         while let Some(first) = rest.first() {
             let segment = self.segment_to_write(&first.placement, &mut writer)?;
             let run = rest.iter().take(WRITE_PARTS_MAX).take_while(|next| next.placement.segment == segment.base());

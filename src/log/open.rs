@@ -13,9 +13,11 @@ use super::names;
 use super::producers::Producers;
 use super::segment::Segment;
 use super::survey::{Depth, Flaw, FlawKind, Indexes, Order, Survey, batches_after, survey};
+use super::walk::{Walk, WalkError};
 use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, snapshot};
 use crate::base::{Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
+use crate::record::BatchHeader;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -152,10 +154,14 @@ impl Opening<'_> {
         for (segment, next) in sealed.iter().zip(&bases[1..]) {
             self.check_sealed(segment, *next, how)?;
         }
-        let mut epochs = self.read_epochs(sealed)?;
-        let trusted = match how {
-            OpenHow::Clean => self.trust_active(active)?,
-            OpenHow::AfterCrash => None,
+        let known_epochs = self.read_epochs()?;
+        let trusted = match (how, &known_epochs) {
+            (OpenHow::Clean, Some(_)) => self.trust_active(active)?,
+            (OpenHow::Clean, None) | (OpenHow::AfterCrash, _) => None,
+        };
+        let mut epochs = match known_epochs {
+            Some(epochs) => epochs,
+            None => self.epochs_of(sealed)?,
         };
         let (growth, end) = match trusted {
             Some(trusted) => trusted,
@@ -213,23 +219,18 @@ impl Opening<'_> {
 
     /// A sealed segment: its indexes must be there, and after a crash its end must fit the next segment's start.
     fn check_sealed(&mut self, segment: &Segment, next: Offset, how: OpenHow) -> io::Result<()> {
-        let end = segment.written_end();
-        let found = if !self.has_indexes(segment.base()) {
-            self.report.rebuilt.push(segment.index.slot().path().display().to_string());
-            let mut indexes = Indexes::new(segment.base(), self.now);
-            let interval = self.settings.index_interval_bytes;
-            let found = survey(segment, 0, end, segment.base(), Order::Growing, Depth::Headers, |header, _| {
-                indexes.add(header, interval)
-            })?;
-            indexes.close();
-            segment.index.replace(&indexes.index)?;
-            segment.times.replace(&indexes.times)?;
-            found
-        } else if how == OpenHow::AfterCrash {
-            let from = self.last_indexed(segment)?;
-            survey(segment, from, end, segment.base(), Order::Growing, Depth::Headers, |_, _| {})?
+        let (base, end) = (segment.base(), segment.written_end());
+        let indexed = if self.has_indexes(base) && !self.lacks_entries(segment)? {
+            match how {
+                OpenHow::Clean => return Ok(()),
+                OpenHow::AfterCrash => self.last_indexed(segment)?,
+            }
         } else {
-            return Ok(());
+            None
+        };
+        let found = match indexed {
+            Some(from) => survey(segment, from, end, base, Order::Growing, Depth::Headers, |_, _| {})?,
+            None => self.reindex(segment)?,
         };
         let beyond = FlawKind::Offsets { base: next, last: next, expected: found.next };
         let overlap = (found.next > next || end == 0).then_some(Flaw { position: end, kind: beyond });
@@ -239,23 +240,65 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The position of the last index entry, if its batch is there; 0 when there is none, or another.
-    fn last_indexed(&self, segment: &Segment) -> io::Result<u64> {
-        match segment.index.last()? {
-            Some(entry) if segment.fits(&entry).map_err(io::Error::other)? => Ok(u64::from(entry.position)),
-            _ => Ok(0),
+    /// Makes a sealed segment's indexes again.
+    fn reindex(&mut self, segment: &Segment) -> io::Result<Survey> {
+        self.report.rebuilt.push(segment.index.slot().path().display().to_string());
+        let (base, end, interval) = (segment.base(), segment.written_end(), self.settings.index_interval_bytes);
+        let mut indexes = Indexes::new(base, self.now);
+        let add = |header: &BatchHeader, _| indexes.add(header, interval);
+        let found = survey(segment, 0, end, base, Order::Growing, Depth::Headers, add)?;
+        indexes.close();
+        segment.index.replace(&indexes.index)?;
+        segment.times.replace(&indexes.times)?;
+        Ok(found)
+    }
+
+    /// Whether an index is empty that should not be: batches with times without a time index, or more bytes than the
+    /// interval without an offset index.
+    fn lacks_entries(&self, segment: &Segment) -> io::Result<bool> {
+        let (end, interval) = (segment.written_end(), u64::from(self.settings.index_interval_bytes));
+        if segment.times.entries() == 0 {
+            let first = segment.header_at(0).map_err(io::Error::other)?;
+            if first.is_some_and(|header| header.max_timestamp > Timestamp::NONE) {
+                return Ok(true);
+            }
+        }
+        if segment.index.entries() > 0 || end <= interval {
+            return Ok(false);
+        }
+        let mut walk = Walk::new(segment, 0, end);
+        loop {
+            match walk.next_header() {
+                Ok(Some((_, position))) if position > interval => return Ok(true),
+                Ok(Some(_)) => {}
+                // Damage is found by whoever reads the batches.
+                Ok(None) | Err(WalkError::Corrupt { .. }) => return Ok(false),
+                Err(WalkError::Io(error)) => return Err(error),
+            }
         }
     }
 
-    fn read_epochs(&mut self, sealed: &[Arc<Segment>]) -> io::Result<Epochs> {
+    /// The position of the last index entry, 0 when there is none; `None` when its batch is not there.
+    fn last_indexed(&self, segment: &Segment) -> io::Result<Option<u64>> {
+        let Some(entry) = segment.index.last()? else { return Ok(Some(0)) };
+        let fits = segment.fits(&entry).map_err(io::Error::other)?;
+        Ok(fits.then_some(u64::from(entry.position)))
+    }
+
+    fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {
         let path = self.dir.join(epochs::FILE_NAME);
-        if let Some(epochs) = self.read_small(&path)?.and_then(|bytes| Epochs::decode(&bytes)) {
-            return Ok(epochs);
+        let epochs = self.read_small(&path)?.and_then(|bytes| Epochs::decode(&bytes));
+        if epochs.is_none() {
+            self.report.rebuilt.push(path.display().to_string());
         }
-        self.report.rebuilt.push(path.display().to_string());
+        Ok(epochs)
+    }
+
+    /// The epochs that segments' batches were written under.
+    fn epochs_of(&self, segments: &[Arc<Segment>]) -> io::Result<Epochs> {
         let mut epochs = Epochs::default();
-        for segment in sealed {
-            let note = |header: &crate::record::BatchHeader, _| epochs.assign(header.leader_epoch, header.base_offset);
+        for segment in segments {
+            let note = |header: &BatchHeader, _| epochs.assign(header.leader_epoch, header.base_offset);
             survey(&**segment, 0, segment.written_end(), segment.base(), Order::Growing, Depth::Headers, note)?;
         }
         Ok(epochs)
@@ -268,11 +311,11 @@ impl Opening<'_> {
         if !self.has_indexes(base) {
             return Ok(None);
         }
-        let mut growth = Growth::new(base, self.now);
-        let from = self.last_indexed(active)?;
-        if from == 0 && active.index.entries() > 0 {
+        if self.lacks_entries(active)? {
             return Ok(None);
         }
+        let Some(from) = self.last_indexed(active)? else { return Ok(None) };
+        let mut growth = Growth::new(base, self.now);
         let Survey { next: end, flaw: None, .. } =
             survey(active, from, len, base, Order::Growing, Depth::Headers, |_, _| {})?
         else {

@@ -61,6 +61,7 @@ fn epoch_files_are_checked() {
         "0\n2\n1 0\n",
         "0\n1\n1 0\n2 5\n",
         "0\n1\n1\n",
+        "0\n1\n1 20",
         "0\n1\nx 0\n",
         "0\n1\n-1 0\n",
     ] {

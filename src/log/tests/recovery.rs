@@ -96,7 +96,7 @@ fn derived_files_are_rebuilt() {
                 match damage {
                     "missing" => disk.remove_file(&path).expect("it is there"),
                     "empty" => write(&disk, &path, 0, &[]),
-                    "torn" => write(&disk, &path, len / 2 + len % 2, &[]),
+                    "torn" => write(&disk, &path, len.saturating_sub(2), &[]),
                     _ => write(&disk, &path, len, &[0x7f; 5]),
                 }
                 let what = format!("{name} {damage} {how:?}");
