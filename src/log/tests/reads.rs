@@ -74,7 +74,7 @@ fn bytes_are_shown_only_when_they_are_written() {
     let placed = partition.place(&batch(1, 10, NOW.0), 0);
     assert!(partition.log.plan(Offset(1), Offset(2), 1_000, true).expect("readable").is_empty());
     partition.disk.fail(crate::io::disk::faulty::Operation::Write, ".log", 0, crate::io::disk::faulty::Fault::Full);
-    partition.log.write(&[placed.clone()]).expect_err("the disk is full");
+    partition.log.write(std::slice::from_ref(&placed)).expect_err("the disk is full");
     assert_eq!(segment.written_end(), written);
     partition.log.write(&[placed]).expect("there is room again");
     assert_eq!(segment.written_end(), 2 * written);
