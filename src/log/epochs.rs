@@ -82,7 +82,8 @@ impl Epochs {
 
     /// Reads the file's content; `None` when it is damaged.
     pub fn decode(text: &[u8]) -> Option<Epochs> {
-        let mut lines = std::str::from_utf8(text).ok()?.lines();
+        // Without its last newline the last number may have lost digits.
+        let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.lines();
         if lines.next()? != VERSION {
             return None;
         }

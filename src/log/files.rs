@@ -129,15 +129,19 @@ impl Log {
             if segment.base() >= below {
                 break;
             }
-            let planned = segment.plan(from, below, left, at_least_one && plans.is_empty())?;
+            let planned = match segment.plan(from, below, left, at_least_one && plans.is_empty()) {
+                // Damage further on is the next read's matter.
+                Err(SegmentError::Corrupt { .. }) if !plans.is_empty() => break,
+                planned => planned?,
+            };
             if planned.length > 0 {
                 plans.push((Arc::clone(segment), planned));
             }
-            if !planned.reached_end {
-                break;
-            }
             from = planned.next.max(from);
             left = left.saturating_sub(planned.length);
+            if !planned.reached_end || left == 0 {
+                break;
+            }
         }
         Ok(plans)
     }
@@ -180,7 +184,9 @@ impl Log {
     /// written again (after space was freed, say): those that are there already are skipped.
     pub fn write(&self, batches: &[Placed]) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        let mut rest = batches;
+        let active = self.segments.read().last().map(|segment| segment.base());
+        let sealed = |placed: &&Placed| active.is_some_and(|active| placed.placement.segment < active);
+        let mut rest = &batches[batches.iter().take_while(sealed).count()..];
         while let Some(first) = rest.first() {
             let segment = self.segment_to_write(&first.placement, &mut writer)?;
             let run = rest.iter().take(WRITE_PARTS_MAX).take_while(|next| next.placement.segment == segment.base());
