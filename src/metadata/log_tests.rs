@@ -1,7 +1,7 @@
 //! The log as a whole: kept over restarts, shared by writers, on good days and bad ones.
 
 use super::format::{Kind, object_key, seal, snapshot_key};
-use super::image_tests::{create, fingerprint, id};
+use super::image_tests::{any_change, create, fingerprint, id};
 use super::{Change, CommitError, Image, MetadataConfig, MetadataLog, OpenError, Outcome, Refusal};
 use crate::base::NodeId;
 use crate::io::bucket::faulty::{BucketFault, Request};
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -419,6 +420,51 @@ async fn a_corrupt_object_stops_the_writer_that_meets_it() {
         assert!(matches!(&error, CommitError::Broken(why) if why.contains(&object_key(2))), "{error}");
     }
     assert_eq!(log.image().version(), 1);
+}
+
+#[tokio::test]
+async fn a_device_that_fails_to_sync_ends_the_log_and_a_full_one_does_not() {
+    let (store, bucket) = in_memory();
+    let log = open(&bucket.into_directory()).await;
+    store.plan(Request::Put, [Some(BucketFault::FailedBefore)]);
+    let error = log.commit(vec![create("a", 1, 1)]).await.unwrap_err();
+    assert!(matches!(error, CommitError::NotWritten(_)), "{error}");
+    log.commit(vec![create("a", 2, 1)]).await.unwrap();
+    store.plan(Request::Put, [Some(BucketFault::FailedAfter)]);
+    for _ in 0..3 {
+        let error = log.commit(vec![create("b", 3, 1)]).await.unwrap_err();
+        assert!(matches!(error, CommitError::Broken(_)), "{error}");
+    }
+    assert_eq!(names(&log.image()).len(), 1, "what may not be durable is not shown");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn a_replay_is_the_live_image(
+        proposals in proptest::collection::vec(proptest::collection::vec(any_change(), 1..4), 0..40),
+        snapshot_every in 1..6_u64,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_, bucket) = in_memory();
+            let log = MetadataLog::open(config(&bucket, 1, snapshot_every)).await.unwrap();
+            let mut model = Image::clone(&log.image());
+            for changes in proposals {
+                let mut next = model.clone();
+                let fits = changes.iter().all(|change| next.apply(change).is_ok());
+                prop_assert_eq!(log.commit(changes).await.is_ok(), fits);
+                if fits {
+                    model = next;
+                }
+            }
+            prop_assert_eq!(fingerprint(&log.image()), fingerprint(&open(&bucket).await.image()));
+            model.version = log.image().version();
+            model.last_writes = log.image().last_writes.clone();
+            prop_assert_eq!(fingerprint(&model), fingerprint(&log.image()));
+            Ok(())
+        })?;
+    }
 }
 
 #[tokio::test]
