@@ -388,7 +388,7 @@ async fn snapshot(bucket: Bucket, image: Arc<Image>, nonce: u128, node: NodeId, 
     true
 }
 
-/// Deletes the objects that a snapshot holds, lowest first and one after the other, and the snapshots before it.
+/// Deletes the objects that a snapshot holds, and the snapshots before it.
 async fn delete_before(bucket: &Bucket, snapshot: u64) -> Result<(), BucketError> {
     for listed in bucket.list(format::PREFIX).await? {
         let old = match format::parse_key(&listed.key) {
