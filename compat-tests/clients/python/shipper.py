@@ -14,7 +14,7 @@ from pathlib import Path
 import contract
 import debian
 
-DRAIN_S = 60
+DRAIN_S = 30
 STOP_S = 70
 FEED_LINES = 1000
 FEED_PAUSE_S = 0.01
