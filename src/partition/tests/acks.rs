@@ -86,7 +86,7 @@ async fn answers_that_nobody_waits_for_are_forgotten() {
     setup.bench.gated.close();
     for _ in 0..500 {
         let mut ticket = pin!(setup.append(&partition, &produced(9, 0, b"x")).await.expect("appended").durable());
-        poll_fn(|context| Poll::Ready(assert!(ticket.as_mut().poll(context).is_pending()))).await;
+        assert!(poll_fn(|context| Poll::Ready(ticket.as_mut().poll(context).is_pending())).await);
     }
     assert!(partition.parked() <= 128, "{} are parked", partition.parked());
     setup.bench.gated.open_gate();

@@ -101,6 +101,7 @@ async fn a_write_that_finds_the_disk_full_is_tried_again() {
             let base = soon(ticket.durable()).await.expect("durable").base_offset;
             assert_eq!(base, Offset(at as i64), "{operation:?} {path}");
         }
+        assert!(setup.store.counters().read_only_turns.get() > 0, "{operation:?} {path}: the fault did not strike");
         let before = read_all(&partition, Offset(0), 1 << 20).await;
         setup.store.shutdown().unwrap_or_else(|error| panic!("{operation:?} {path}: {error}"));
         let after = Setup::over(Bench::on(setup.bench.disk.crash(1)));
