@@ -3,13 +3,15 @@
 use super::change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
 use super::sorted::SortedMap;
 use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 static NO_CONFIGS: LazyLock<Configs> = LazyLock::new(Configs::new);
 
 /// One topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topic {
     /// Its identity.
     pub id: TopicId,
@@ -31,7 +33,8 @@ impl Topic {
 }
 
 /// One broker, from its first start on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Broker {
     /// Its node id.
     pub node: NodeId,
@@ -49,10 +52,10 @@ pub struct Image {
     pub(super) incarnation: u32,
     pub(super) next_producer_id: i64,
     pub(super) partitions: u64,
-    topics: SortedMap<Arc<str>, Arc<Topic>>,
-    topics_by_id: SortedMap<TopicId, Arc<Topic>>,
+    pub(super) topics: SortedMap<Arc<str>, Arc<Topic>>,
+    pub(super) topics_by_id: SortedMap<TopicId, Arc<Topic>>,
     /// Names with '.' or '_' by what both would be called in a metric.
-    colliding: SortedMap<String, Arc<str>>,
+    pub(super) colliding: SortedMap<String, Arc<str>>,
     pub(super) brokers: Arc<BTreeMap<NodeId, Broker>>,
     pub(super) broker_configs: Arc<BTreeMap<Option<NodeId>, Arc<Configs>>>,
     pub(super) features: Arc<BTreeMap<String, i16>>,
