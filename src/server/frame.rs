@@ -157,11 +157,13 @@ impl FrameReader {
             ready!(stream.poll_read_ready(cx)).map_err(socket_failed)?;
             match stream.try_read(&mut self.prefix[self.prefix_got..]) {
                 Ok(0) => return Poll::Ready(Err(self.ended())),
-                Ok(got) => self.prefix_got += got,
+                Ok(got) => {
+                    self.prefix_got += got;
+                    self.begun();
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(socket_failed(error))),
             }
-            self.begun();
         }
         let length = self.length(memory)?;
         self.first_seen = true;

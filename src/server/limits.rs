@@ -17,10 +17,10 @@ pub const FRAME_PROGRESS_BYTES: usize = 64 * 1024;
 
 /// As [`FRAME_PROGRESS_SPAN`], for a frame that others wait for: the one in the lane, and any that holds memory while
 /// memory is short.
-pub const FRAME_PROGRESS_SPAN_PRESSED: Duration = Duration::from_secs(5);
+pub const FRAME_PROGRESS_SPAN_PRESSED: Duration = Duration::from_secs(2);
 
-/// The progress asked of the frame in the lane in one [`FRAME_PROGRESS_SPAN_PRESSED`], bytes (about 0.8 MiB/s).
-pub const LANE_PROGRESS_BYTES: usize = 4 * 1024 * 1024;
+/// The progress asked of the frame in the lane in one [`FRAME_PROGRESS_SPAN_PRESSED`], bytes (0.5 MiB/s).
+pub const LANE_PROGRESS_BYTES: usize = 1024 * 1024;
 
 /// Requests of one connection that are started and not yet answered; at this number the connection is not read.
 /// Librdkafka pipelines without a bound of its own, Java five.
@@ -79,6 +79,23 @@ impl Limits {
             memory_bytes: default_memory_bytes(memory),
             drain: DRAIN_DEFAULT,
         }
+    }
+}
+
+impl Limits {
+    /// These limits, but never more connections than there are descriptors for: admission closes before the system does.
+    #[must_use]
+    pub fn within(mut self, descriptors: &super::Descriptors) -> Limits {
+        if self.connections > descriptors.connections {
+            tracing::warn!(
+                asked = self.connections,
+                possible = descriptors.connections,
+                open_files = descriptors.limit,
+                "max.connections is above what the limit of open files allows; raise it (ulimit -n, LimitNOFILE)"
+            );
+            self.connections = descriptors.connections;
+        }
+        self
     }
 }
 

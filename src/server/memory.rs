@@ -11,7 +11,8 @@
 //!   at most twice what has arrived. When *general* has no more, it queues for the *lane*, whose holder may take its
 //!   full length. Frames above what the lane can hold are refused, so the holder can finish, and a deadline (see
 //!   [`super::frame`]) says that it does.
-//! - Who waits holds what it has, and the lane moves on; so no set of half-read frames can block one another for ever.
+//! - A frame that holds nothing waits for its share; one that holds a part waits for the lane, whatever its size. The
+//!   lane moves on, so no set of half-read frames can block one another for ever.
 //!
 //! A [`Charge`] gives its memory back when dropped; it travels with the frame's bytes.
 
@@ -42,9 +43,10 @@ pub struct Memory {
 
 /// Memory that a frame holds.
 pub struct Charge {
+    /// Dropped before the permit, which lets the lane's next holder in.
+    lane: Option<Lane>,
     permit: OwnedSemaphorePermit,
     bytes: usize,
-    lane: Option<Lane>,
 }
 
 struct Lane(Arc<Memory>);
@@ -109,13 +111,11 @@ impl Memory {
     /// Room for `bytes` in a frame of `frame_bytes` that holds nothing yet. `bytes` is at most [`SMALL_FRAME_BYTES`].
     pub fn first(self: &Arc<Self>, frame_bytes: usize, bytes: usize) -> Reserve {
         debug_assert!(bytes <= SMALL_FRAME_BYTES);
-        let shares: &[&Arc<Semaphore>] =
-            if frame_bytes <= SMALL_FRAME_BYTES { &[&self.small, &self.general] } else { &[&self.general] };
-        if let Some(charge) = shares.iter().find_map(|share| take(share, bytes)) {
+        if let Some(charge) = self.take(frame_bytes, bytes) {
             return Reserve::Now(charge);
         }
         let memory = Arc::clone(self);
-        let share = Arc::clone(shares[0]);
+        let share = Arc::clone(if frame_bytes <= SMALL_FRAME_BYTES { &self.small } else { &self.general });
         Reserve::Later(Box::pin(async move {
             let _counted = Counted::new(&memory);
             let permit = share.acquire_many_owned(units(bytes)).await.expect("the budget is never closed");
@@ -127,10 +127,7 @@ impl Memory {
     /// charge once it has moved its bytes.
     pub fn more(self: &Arc<Self>, frame_bytes: usize, bytes: usize) -> Reserve {
         debug_assert!(bytes <= frame_bytes && frame_bytes <= self.lane_bytes);
-        if frame_bytes <= SMALL_FRAME_BYTES {
-            return self.first(frame_bytes, bytes);
-        }
-        if let Some(charge) = take(&self.general, bytes) {
+        if let Some(charge) = self.take(frame_bytes, bytes) {
             return Reserve::Now(charge);
         }
         let memory = Arc::clone(self);
@@ -138,12 +135,18 @@ impl Memory {
             let counted = Counted::new(&memory);
             let permit = Arc::clone(&memory.lane).acquire_owned().await.expect("the budget is never closed");
             drop(counted);
-            if let Some(charge) = take(&memory.general, bytes) {
+            if let Some(charge) = memory.take(frame_bytes, bytes) {
                 return charge;
             }
             memory.lane_used.store(frame_bytes, Ordering::Relaxed);
             Charge { permit, bytes: frame_bytes, lane: Some(Lane(memory)) }
         }))
+    }
+
+    /// Room for `bytes` that is free now, from the shares that a frame of `frame_bytes` may use.
+    fn take(&self, frame_bytes: usize, bytes: usize) -> Option<Charge> {
+        let small = if frame_bytes <= SMALL_FRAME_BYTES { take(&self.small, bytes) } else { None };
+        small.or_else(|| take(&self.general, bytes))
     }
 }
 

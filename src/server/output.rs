@@ -92,11 +92,6 @@ impl<M> Output<M> {
         self.owned_bytes
     }
 
-    /// Bytes of file data held or being read.
-    pub fn piece_bytes(&self) -> usize {
-        self.piece_bytes + self.loading_bytes
-    }
-
     /// Bytes sent so far; that it grows is the socket's progress.
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes
@@ -175,6 +170,7 @@ impl<M> Output<M> {
     /// Starts reading file parts while there is room for pieces.
     fn load_ahead(&mut self, cx: &mut Context<'_>, pieces: &Arc<Pieces>) -> Result<(), Close> {
         while self.loading.is_none() {
+            debug_assert!(self.piece_bytes + self.loading_bytes <= STREAM_PIECES_BYTES);
             let Some(at) = self.first_file() else { return Ok(()) };
             let Chunk::File { file, position, length } = &self.chunks[at] else { return Ok(()) };
             let want = usize::try_from(*length).unwrap_or(usize::MAX).min(STREAM_PIECE_BYTES);
