@@ -2,7 +2,7 @@
 //!
 //! A `\` at the end of a line joins the next one to it, less its leading blanks; `#` and `!` begin
 //! a comment line; a key ends at the first `=`, `:` or blank that no `\` precedes; `\t \n \r \f`
-//! and `\uXXXX` stand for characters and any other `\x` for `x`.
+//! and `\u` with four hexadecimal digits stand for characters and any other `\x` for `x`.
 
 /// One `key=value` and the line its key is on, from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn split(line: &str) -> (&str, &str) {
 
 fn unescape(text: &str, line: usize) -> Result<String, BadEscape> {
     let mut out = String::with_capacity(text.len());
-    // `\uXXXX` are UTF-16 units: two of them may make up one character.
+    // `\u` escapes are UTF-16 units: two of them may make up one character.
     let mut units: Vec<u16> = Vec::new();
     let mut chars = text.chars();
     let flush = |units: &mut Vec<u16>, out: &mut String| -> Result<(), BadEscape> {

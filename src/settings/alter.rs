@@ -5,6 +5,7 @@
 //! is how Apache Kafka 4.4.0 answers them. Keys that a broker does not know are taken, as plug-ins
 //! may; topics take none.
 
+use super::broker::check_beyond_limits;
 use super::key::{Key, Kind, Scope, State};
 use super::keys::{broker_key, topic_key};
 use super::layers::Overrides;
@@ -46,7 +47,7 @@ impl Op {
 }
 
 /// One wanted alteration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Change<'a> {
     /// Name of the key.
     pub key: &'a str,
@@ -54,6 +55,13 @@ pub struct Change<'a> {
     pub op: Op,
     /// With which value; ignored by [`Op::Delete`].
     pub value: Option<&'a str>,
+}
+
+impl std::fmt::Debug for Change<'_> {
+    /// Without the value, which may be a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.op.name(), self.key)
+    }
 }
 
 /// Whose dynamic values are altered.
@@ -280,6 +288,7 @@ fn check_broker(target: BrokerTarget, name: &str, text: &str) -> Result<(), Alte
         (Scope::PerBroker, BrokerTarget::One) | (Scope::ClusterWide, _) => {}
     }
     let value = key.parse(text).map_err(AlterError::InvalidRequest)?;
+    check_beyond_limits(key, &value).map_err(AlterError::InvalidRequest)?;
     key.refuse_unsupported(&value).map_err(AlterError::InvalidRequest)
 }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::base::NodeId;
+
+use super::key::Key;
 use super::keys::broker_key;
 use super::layers::{Layers, Overrides};
 use super::topic::TopicSettings;
@@ -22,7 +25,7 @@ pub enum Durability {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrokerSettings {
     /// `node.id`
-    pub node_id: i32,
+    pub node_id: NodeId,
     /// `broker.rack`; `None` when unset
     pub rack: Option<String>,
     /// `num.partitions`
@@ -85,15 +88,15 @@ impl BrokerSettings {
     /// limits, times after which something goes must be -1 or at least 1.
     pub fn resolve(layers: &Layers<'_>) -> Result<Self, SettingError> {
         let read = Reader { layers };
-        for name in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
-            read.unlimited_or_positive(name)?;
-        }
-        for name in ["log.roll.ms", "log.roll.hours"] {
-            read.positive(name)?;
+        for name in CHECKED_BEYOND_LIMITS {
+            let key = broker_key(name).expect("a broker key that is read is in the table");
+            if let Some(value) = read.value(name)? {
+                check_beyond_limits(key, &value)?;
+            }
         }
         let whole = |name| read.whole(name);
         Ok(Self {
-            node_id: read.int("node.id")?,
+            node_id: NodeId(read.int("node.id")?),
             rack: read.text("broker.rack")?,
             num_partitions: read.int("num.partitions")?,
             default_replication_factor: read.int("default.replication.factor")?,
@@ -135,6 +138,38 @@ impl BrokerSettings {
         });
         self.queued_request_bytes_max.map_or(own, |queued| own.min(queued))
     }
+}
+
+/// Keys on whose values more is asked than the table's limits say.
+const CHECKED_BEYOND_LIMITS: [&str; 8] = [
+    "log.retention.ms",
+    "log.retention.minutes",
+    "log.retention.hours",
+    "log.roll.ms",
+    "log.roll.hours",
+    "log.roll.jitter.ms",
+    "log.roll.jitter.hours",
+    "max.connections.per.ip.overrides",
+];
+
+/// What Kafka checks of a broker's values beyond the limits of its table: ages after which
+/// something goes are -1 or at least 1, segments roll after at least 1, and so on.
+pub(super) fn check_beyond_limits(key: &Key, value: &Value) -> Result<(), SettingError> {
+    let whole = match value {
+        Value::Int(v) => i64::from(*v),
+        Value::Long(v) => *v,
+        _ => 0,
+    };
+    let reason = match key.name {
+        "log.retention.ms" | "log.retention.minutes" | "log.retention.hours" if whole == 0 || whole < -1 => {
+            Reason::NotUnlimitedOrPositive
+        }
+        "log.roll.ms" | "log.roll.hours" if whole < 1 => Reason::TooSmall("1".to_owned()),
+        "log.roll.jitter.ms" | "log.roll.jitter.hours" if whole < 0 => Reason::TooSmall("0".to_owned()),
+        "max.connections.per.ip.overrides" if per_address(&value.to_string()).is_none() => Reason::NotPerAddress,
+        _ => return Ok(()),
+    };
+    Err(key.invalid(&value.to_string(), reason))
 }
 
 /// Typed look-ups that say which value does not fit. That each name is in the table with the type
@@ -190,35 +225,22 @@ impl Reader<'_> {
         })
     }
 
-    fn refuse(&self, name: &str, value: &str, reason: Reason) -> SettingError {
-        broker_key(name).expect("a broker key that is read is in the table").invalid(value, reason)
-    }
-
-    fn unlimited_or_positive(&self, name: &str) -> Result<(), SettingError> {
-        match self.optional(name)? {
-            Some(v) if v == 0 || v < -1 => Err(self.refuse(name, &v.to_string(), Reason::NotUnlimitedOrPositive)),
-            _ => Ok(()),
-        }
-    }
-
-    fn positive(&self, name: &str) -> Result<(), SettingError> {
-        match self.optional(name)? {
-            Some(v) if v < 1 => Err(self.refuse(name, &v.to_string(), Reason::TooSmall("1".into()))),
-            _ => Ok(()),
-        }
-    }
-
     fn per_address(&self, name: &str) -> Result<BTreeMap<IpAddr, u32>, SettingError> {
         let text = self.text(name)?.unwrap_or_default();
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items
-            .map(|item| {
-                // The address may be IPv6, so the count follows the last colon.
-                let (address, count) = item.rsplit_once(':')?;
-                let address = address.trim_matches(['[', ']']).parse().ok()?;
-                Some((address, count.trim().parse().ok()?))
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.refuse(name, &text, Reason::NotPerAddress))
+        // The text was checked beforehand.
+        Ok(per_address(&text).unwrap_or_default())
     }
+}
+
+/// Counts by address, from `address:count,address:count`; `None` if it is not that.
+fn per_address(text: &str) -> Option<BTreeMap<IpAddr, u32>> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items
+        .map(|item| {
+            // The address may be IPv6, so the count follows the last colon.
+            let (address, count) = item.rsplit_once(':')?;
+            let address = address.trim_matches(['[', ']']).parse().ok()?;
+            Some((address, count.trim().parse().ok()?))
+        })
+        .collect()
 }

@@ -144,7 +144,7 @@ pub struct Resolved {
 }
 
 /// All layers below the topic's, borrowed; cheap to copy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Layers<'a> {
     /// File, environment and flags.
     pub statics: &'a Statics,
@@ -152,6 +152,17 @@ pub struct Layers<'a> {
     pub cluster: &'a Overrides,
     /// Dynamic values of this broker.
     pub broker: &'a Overrides,
+}
+
+impl fmt::Debug for Layers<'_> {
+    /// Names only: values may be passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layers")
+            .field("statics", &self.statics.keys())
+            .field("cluster", &self.cluster.keys())
+            .field("broker", &self.broker.keys())
+            .finish()
+    }
 }
 
 impl<'a> Layers<'a> {

@@ -85,7 +85,7 @@ fn ids_go_by_two_names() {
         ("node.id=7\nbroker.id=8", None),
         ("node.id=-1", None),
     ] {
-        let got = build(file, &[], &Flags::default()).ok().map(|config| config.settings.node_id);
+        let got = build(file, &[], &Flags::default()).ok().map(|config| config.settings.node_id.0);
         assert_eq!(got, id, "{file}");
     }
 }
@@ -98,6 +98,31 @@ fn the_official_images_rule_binds_what_is_advertised() {
     assert_eq!(config.listeners[0].advertised, Advertised::At { host: "example.org".into(), port: 9095 });
     let config = build("advertised.listeners=PLAINTEXT://example.org:9095", &[], &Flags::default());
     assert_eq!(config.expect("fits").listeners[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
+}
+
+#[test]
+fn a_usual_file_of_kafka_starts() {
+    let file = "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@localhost:9093
+listeners=PLAINTEXT://:9092,CONTROLLER://:9093
+inter.broker.listener.name=PLAINTEXT
+advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
+num.network.threads=3
+socket.send.buffer.bytes=102400
+log.dirs=/tmp/kraft-combined-logs
+num.partitions=1
+offsets.topic.replication.factor=1
+log.retention.hours=168
+";
+    let config = build(file, &[], &Flags::default()).expect("fits");
+    assert_eq!(config.listeners.len(), 1);
+    assert_eq!(config.listeners[0].advertised, Advertised::At { host: "localhost".into(), port: 9092 });
+    assert_eq!(config.data_dir, Path::new("/tmp/kraft-combined-logs"));
+    // The two accepted keys, the controller's, and the open listener.
+    assert_eq!(config.warnings.len(), 4, "{:?}", config.warnings);
 }
 
 fn check_warnings(file: &str, environment: &[(&str, &str)], expected: &[&str]) {

@@ -102,6 +102,21 @@ fn brokers_take_what_is_dynamic_and_where() {
     use BrokerTarget::{All, One};
     for (target, key, value, expected) in [
         (One, "nope", "1", Ok(())),
+        (
+            All,
+            "log.retention.ms",
+            "0",
+            Err("Invalid value 0 for configuration log.retention.ms: Value must be -1 (unlimited) or at least 1"),
+        ),
+        (All, "log.roll.ms", "0", Err("Invalid value 0 for configuration log.roll.ms: Value must be at least 1")),
+        (
+            One,
+            "max.connections.per.ip.overrides",
+            "x",
+            Err(
+                "Invalid value x for configuration max.connections.per.ip.overrides: Value must be a list of the form address:count,address:count,...",
+            ),
+        ),
         (All, "nope", "1", Ok(())),
         (One, "max.connections", "77", Ok(())),
         (All, "log.retention.ms", "5", Ok(())),

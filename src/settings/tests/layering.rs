@@ -118,7 +118,7 @@ fn passwords_are_withheld_in_every_layer() {
     let dynamic = overrides(&[("listener.name.a.ssl.key.password", "s3cret"), ("odd", "s3cret")]);
     for (cluster, broker) in [(&none, &dynamic), (&dynamic, &none)] {
         let layers = Layers { statics: &file, cluster, broker };
-        let all = format!("{:?} {:?}", layers.describe_broker(), layers.describe_cluster());
+        let all = format!("{layers:?} {:?} {:?}", layers.describe_broker(), layers.describe_cluster());
         assert!(!all.contains("s3cret"));
         assert!(all.contains("listener.name.a.ssl.key.password"));
         assert!(!format!("{file:?}").contains("s3cret"));
@@ -131,7 +131,7 @@ fn typed_settings_follow_the_layers() {
     let nothing = Statics::new();
     let plain = Layers { statics: &nothing, cluster: &none, broker: &none };
     let settings = BrokerSettings::resolve(&plain).expect("the defaults fit");
-    assert_eq!(settings.node_id, 1);
+    assert_eq!(settings.node_id.0, 1);
     assert_eq!(settings.durability, Durability::Fsync);
     assert_eq!(settings.connections_max, 2_147_483_647);
     assert_eq!(settings.queued_request_bytes_max, None);
