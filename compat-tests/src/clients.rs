@@ -71,7 +71,16 @@ impl Clients {
     }
 
     /// The same; `on_ready` is called when a consumer says that it stands at its position.
-    pub fn run_with(&self, client: &Client, args: &[&str], on_ready: impl FnMut() + Send) -> Result<Value, String> {
+    pub fn run_with(&self, client: &Client, args: &[&str], mut on_ready: impl FnMut() + Send) -> Result<Value, String> {
+        self.run_lines(client, args, |line| {
+            if line.contains("\"ready\"") {
+                on_ready();
+            }
+        })
+    }
+
+    /// The same; `on_line` sees each line of standard output as it comes.
+    pub fn run_lines(&self, client: &Client, args: &[&str], on_line: impl FnMut(&str) + Send) -> Result<Value, String> {
         let mut command = if client.name == "rdkafka" {
             let mut own = Command::new(&self.own);
             own.arg("client");
@@ -82,7 +91,7 @@ impl Clients {
             program
         };
         command.args(args);
-        let (status, stdout, stderr) = run_bounded(&mut command, CLIENT_LIMIT, on_ready)?;
+        let (status, stdout, stderr) = run_bounded(&mut command, CLIENT_LIMIT, on_line)?;
         let last = stdout.lines().rev().find(|line| line.starts_with('{'));
         let answer = last.and_then(|line| serde_json::from_str::<Value>(line).ok());
         answer.ok_or_else(|| {
@@ -105,12 +114,12 @@ fn client(line: &str) -> Result<Client, String> {
     })
 }
 
-/// Runs a command to its end within `limit`; (status, stdout, stderr). Calls `on_ready` at a line that says so. Ends only
-/// the child it started.
+/// Runs a command to its end within `limit`; (status, stdout, stderr). Calls `on_line` for each line of standard
+/// output. Ends only the child it started.
 pub fn run_bounded(
     command: &mut Command,
     limit: Duration,
-    mut on_ready: impl FnMut() + Send,
+    mut on_line: impl FnMut(&str) + Send,
 ) -> Result<(String, String, String), String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
@@ -120,9 +129,7 @@ pub fn run_bounded(
             let mut all = String::new();
             for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                if line.contains("\"ready\"") {
-                    on_ready();
-                }
+                on_line(&line);
                 all.push_str(&line);
                 all.push('\n');
             }

@@ -5,6 +5,7 @@ pub mod data_set;
 pub mod features;
 pub mod figures;
 pub mod hostile;
+pub mod shippers;
 pub mod tools;
 
 use crate::broker::{Ottla, Setup};
@@ -51,6 +52,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("figures", |report, context| figures::run(report, &context.binary)),
     ("features", features::part),
     ("data-set", data_set::part),
+    ("shippers", shippers::part),
     ("tools", tools::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),

@@ -46,7 +46,7 @@ impl Tool {
     fn online(&self, class: &str, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.program);
         command.arg(class).args(["--bootstrap-server", &self.bootstrap]).args(args);
-        let (status, stdout, stderr) = run_bounded(&mut command, LIMIT, || {})?;
+        let (status, stdout, stderr) = run_bounded(&mut command, LIMIT, |_| {})?;
         if status == "exit status: 0" {
             Ok(stdout)
         } else {
@@ -57,7 +57,7 @@ impl Tool {
     /// Runs a class without a broker; output and errors together.
     fn offline(&self, class: &str, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.program);
-        let (_, stdout, stderr) = run_bounded(command.arg(class).args(args), LIMIT, || {})?;
+        let (_, stdout, stderr) = run_bounded(command.arg(class).args(args), LIMIT, |_| {})?;
         Ok(stdout + &stderr)
     }
 }
@@ -107,7 +107,7 @@ const COMMANDS: &[(&str, CommandCheck)] = &[
         let script = r#""$1" ConsoleProducer --bootstrap-server "$2" --topic console --reader-property parse.key=true \
             --reader-property key.separator=: <"$3""#;
         shell.args(["-c", script, "-"]).arg(&tool.program).arg(&tool.bootstrap).arg(&lines);
-        let (status, _, stderr) = run_bounded(&mut shell, LIMIT, || {})?;
+        let (status, _, stderr) = run_bounded(&mut shell, LIMIT, |_| {})?;
         if status != "exit status: 0" {
             return Err(format!("{status}: {stderr}"));
         }
@@ -135,7 +135,7 @@ const COMMANDS: &[(&str, CommandCheck)] = &[
     ("cluster-id", |tool, _| {
         let mut command = Command::new(&tool.program);
         command.args(["ClusterTool", "cluster-id", "--bootstrap-server", &tool.bootstrap]);
-        let (_, stdout, stderr) = run_bounded(&mut command, LIMIT, || {})?;
+        let (_, stdout, stderr) = run_bounded(&mut command, LIMIT, |_| {})?;
         contains(&(stdout + &stderr), &["Cluster ID:"])
     }),
     ("topics --delete", |tool, _| {
@@ -235,7 +235,7 @@ fn healthy(tool: &Tool, data: &Path) -> Result<String, String> {
 fn inspect(context: &Context, path: &Path, clean: bool) -> Result<String, String> {
     let mut command = Command::new(&context.binary);
     command.args(["storage", "inspect"]).arg(path);
-    let (status, stdout, stderr) = run_bounded(&mut command, LIMIT, || {})?;
+    let (status, stdout, stderr) = run_bounded(&mut command, LIMIT, |_| {})?;
     let said = stdout.lines().last().unwrap_or_default().to_owned();
     if clean == (status == "exit status: 0") { Ok(said) } else { Err(format!("{status}: {said} {stderr}")) }
 }
