@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod partition;
 pub mod record;
+pub mod serve;
 pub mod server;
 pub mod settings;
 pub mod store;

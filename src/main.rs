@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
-use ottla::cli::{self, Failure, Hooks, InspectError, Inspection, World};
-use ottla::config::StartConfig;
+use ottla::cli::{self, Hooks, InspectError, Inspection, World};
+use ottla::io::disk::RealDisk;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -14,18 +14,17 @@ fn main() -> ExitCode {
         .collect();
     let (mut out, mut err) = (io::stdout().lock(), io::stderr());
     let world = World { environment, out: &mut out, err: &mut err };
-    cli::run(std::env::args_os(), world, &Hooks { serve, inspect, log }).into()
+    cli::run(std::env::args_os(), world, &Hooks { serve: ottla::serve::run, inspect, log }).into()
 }
 
-/// The broker is not in this build yet.
-fn serve(config: StartConfig) -> Result<(), Failure> {
-    Err(Failure::Other(format!("this build cannot serve {:?} yet", config.data_dir)))
-}
-
-/// The inspection of segments is not in this build yet.
-fn inspect(directory: &Path, _out: &mut dyn io::Write) -> Result<Inspection, InspectError> {
-    let why = format!("this build cannot inspect {} yet", directory.display());
-    Err(InspectError::Io(io::Error::new(io::ErrorKind::Unsupported, why)))
+/// Reads segments and indexes without changing them.
+fn inspect(directory: &Path, out: &mut dyn io::Write) -> Result<Inspection, InspectError> {
+    let findings = ottla::log::inspect::inspect(&RealDisk::new(), directory, out)?;
+    match (findings.segments, findings.findings) {
+        (0, 0) => Err(InspectError::NotData(directory.display().to_string())),
+        (_, 0) => Ok(Inspection::Sound),
+        (_, findings) => Ok(Inspection::Damaged { findings }),
+    }
 }
 
 fn log(filter: &str) -> Result<(), String> {

@@ -86,7 +86,7 @@ pub(super) fn of_commit(error: &CommitError) -> ErrorCode {
         CommitError::Refused(refusal) => of_refusal(refusal),
         CommitError::TooLarge { .. } => ErrorCode::InvalidRequest,
         CommitError::Unavailable(_) => ErrorCode::RequestTimedOut,
-        CommitError::Broken(_) => ErrorCode::KafkaStorageError,
+        CommitError::NotWritten(_) | CommitError::Broken(_) => ErrorCode::KafkaStorageError,
         CommitError::Closed => ErrorCode::NotController,
     }
 }

@@ -50,7 +50,7 @@ mod topic_name;
 mod topics;
 mod whereabouts;
 
-pub use configs::Configs;
+pub use configs::{Configs, log_settings};
 pub use describe_log_dirs::Space;
 pub use fetch::Fetches;
 pub use producer_ids::ProducerIds;

@@ -18,10 +18,9 @@ use super::topic_name;
 use super::topics::Topics;
 use super::whereabouts::Whereabouts;
 use crate::base::{Offset, PartitionIndex, Timestamp};
-use crate::log;
 use crate::metadata::{Image, Topic};
 use crate::metrics::Metrics;
-use crate::partition::{AppendError, Partition, ReadySet, Room, Ticket, Token};
+use crate::partition::{Partition, Room, Ticket};
 use crate::record::{BatchHeader, check_produced};
 use crate::wire::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceResponse, TopicProduceData, TopicProduceResponse,
@@ -229,15 +228,9 @@ fn append_one(batch: Batch, room: &mut Room) -> Step {
         }
         Err(error) => {
             let answer = failed(index, errors::of_append(&error), error.to_string());
-            match error {
-                AppendError::Refused(log::AppendError::DuplicateSequence { below, .. }) => {
-                    Step::Duplicate(answer, partition, below)
-                }
-                AppendError::Refused(_)
-                | AppendError::Deleted
-                | AppendError::DiskFull
-                | AppendError::Failed
-                | AppendError::Stopping => Step::Answered(answer),
+            match error.rests_on() {
+                Some(below) => Step::Duplicate(answer, partition, below),
+                None => Step::Answered(answer),
             }
         }
     }
@@ -297,8 +290,9 @@ async fn settle(step: Step, deadline: Option<Instant>) -> PartitionProduceRespon
                 ..PartitionProduceResponse::failed(index, ErrorCode::None)
             },
         },
-        Step::Duplicate(answer, partition, below) => match until(deadline, durable(&partition, below)).await {
-            Some(()) => answer,
+        Step::Duplicate(answer, partition, below) => match until(deadline, partition.wait_durable(below)).await {
+            Some(Ok(())) => answer,
+            Some(Err(error)) => failed(answer.index, errors::of_ack(error), error.to_string()),
             None => timed_out(answer.index),
         },
     }
@@ -312,15 +306,5 @@ async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> O
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
         None => Some(work.await),
-    }
-}
-
-/// Waits until everything below `offset` is durable, or the partition is gone.
-async fn durable(partition: &Arc<Partition>, offset: Offset) {
-    let set = ReadySet::new();
-    let _interest = partition.register(&set, Token(0));
-    while partition.watermarks().durable < offset && !partition.is_deleted() {
-        set.wait().await;
-        set.take();
     }
 }
