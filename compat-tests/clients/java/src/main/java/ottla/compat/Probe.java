@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.clients.admin.Admin;
 
@@ -30,6 +31,12 @@ public final class Probe {
 
     private static final ObjectMapper JSON =
             new ObjectMapper().configure(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS, true);
+
+    /** Kafka's brokers apply a change of metadata some time after it is acknowledged: the next question waits for it. */
+    private static final int SETTLE_MS = 300;
+
+    private static final Set<String> CHANGES =
+            Set.of("createTopics", "createPartitions", "deleteTopics", "alterConfigs", "raw");
 
     private final Map<String, Operation> operations = new HashMap<>();
 
@@ -65,7 +72,7 @@ public final class Probe {
         System.exit(0);
     }
 
-    private void answer(JsonNode question) throws IOException {
+    private void answer(JsonNode question) throws IOException, InterruptedException {
         String op = question.path("op").asText();
         Errors errors = new Errors();
         Object result;
@@ -86,5 +93,8 @@ public final class Probe {
         answer.put("ms", (System.nanoTime() - began) / 1_000_000);
         System.out.write((JSON.writeValueAsString(answer) + "\n").getBytes(StandardCharsets.UTF_8));
         System.out.flush();
+        if (CHANGES.contains(op)) {
+            Thread.sleep(SETTLE_MS);
+        }
     }
 }

@@ -93,7 +93,8 @@ final class Raw {
     /** Takes out what differs from run to run; texts go to {@code says}. */
     private static void settle(JsonNode json, Errors errors) {
         if (json instanceof ObjectNode object) {
-            for (String name : List.of("topicId", "clusterId", "port", "throttleTimeMs", "producerId")) {
+            for (String name : List.of("topicId", "clusterId", "port", "throttleTimeMs", "producerId",
+                    "finalizedFeaturesEpoch")) {
                 if (object.has(name)) {
                     object.put(name, "-");
                 }
