@@ -214,7 +214,7 @@ fn damaged_indexes_never_give_wrong_data() {
 /// Removal unlinks; who reads goes on reading.
 #[test]
 fn removed_segments_live_on_for_their_readers() {
-    let partition = ten();
+    let mut partition = ten();
     let held = partition.log.segment_for(Offset(0)).expect("the oldest");
     let bytes = held.written_end();
     let second = partition.log.segments()[1].base();
@@ -228,6 +228,8 @@ fn removed_segments_live_on_for_their_readers() {
     let active = partition.log.segments()[0].clone();
     partition.log.delete().expect("removable");
     partition.log.delete().expect("already gone");
+    let late = partition.place(&batch(1, 1, NOW.0), 0);
+    partition.log.write(&[late]).expect("dropped");
     assert!(!partition.disk.exists(&dir()).expect("the disk answers"));
     assert!(active.read_at(&mut [0; 1], 0).expect("still readable") == 1);
 }
