@@ -254,3 +254,43 @@ fn open_files_are_bounded() {
         }
     }
 }
+
+/// Readers beside the writer see whole batches in order, through rolls, removals and descriptors that come and go.
+#[test]
+fn readers_beside_the_writer_see_whole_batches() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let mut partition = Partition::new(LogSettings { segment_bytes: 5_000, index_interval_bytes: 400, ..small() });
+    let placed: Vec<_> = (0..3_000).map(|n| partition.place(&produced(1, 0, n * 2, 2), n / 500)).collect();
+    let log = &partition.log;
+    let end = AtomicI64::new(0);
+    let read_on = |seed: u64| {
+        let mut from = 0;
+        let mut rounds = 0u64;
+        while from < 6_000 {
+            let below = end.load(Ordering::Acquire);
+            let bytes = read_from(log, Offset(from), Offset(below), 1 + (seed * 977 + rounds * 331) % 3_000);
+            for batch in crate::record::Batches::new(&bytes) {
+                let (header, batch) = batch.expect("whole batches");
+                assert_eq!(header.base_offset, Offset(from));
+                assert_eq!(header.crc, crate::record::header::batch_crc(batch));
+                from = header.next_offset().0;
+            }
+            assert!(from >= below, "everything below {below} can be read, {from} was reached");
+            let found = log.offset_for_timestamp(NOW, Offset(from / 2), Offset(below)).expect("readable");
+            assert!(found.is_none_or(|found| found.offset.0 < below));
+            rounds += 1;
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3).map(|seed| scope.spawn(move || read_on(seed))).collect();
+        for run in placed.chunks(7) {
+            log.write(run).expect("the disk takes it");
+            let last = run.last().expect("chunks are not empty").placement.last;
+            end.store(last.0 + 1, Ordering::Release);
+        }
+        for reader in readers {
+            reader.join().expect("no reader fails");
+        }
+    });
+    assert!(log.segments().len() > 50);
+}
