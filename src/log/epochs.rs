@@ -71,6 +71,15 @@ impl Epochs {
         self.entries.retain(|(_, start)| *start < end);
     }
 
+    /// Forgets what ended before `start`; the epoch that `start` lies in begins there from now on.
+    pub fn truncate_before(&mut self, start: Offset) {
+        let begun = self.entries.partition_point(|(_, at)| *at <= start);
+        if let Some(last) = begun.checked_sub(1) {
+            self.entries.drain(..last);
+            self.entries[0].1 = start;
+        }
+    }
+
     /// The file's content.
     pub fn encode(&self) -> String {
         let mut text = format!("{VERSION}\n{}\n", self.entries.len());

@@ -246,7 +246,13 @@ const DAMAGE: &[(&str, (&str, Damage))] = &[
         }),
     ),
     ("a segment cut inside a batch", ("log", |bytes| bytes.truncate(bytes.len() - 7))),
-    ("an index entry that points into a batch", ("index", |bytes| bytes[15] ^= 1)),
+    (
+        "an index entry that points into a batch",
+        ("index", |bytes| {
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+        }),
+    ),
 ];
 
 /// Damages one file of a copy; both readers must find it.
@@ -261,7 +267,8 @@ fn damaged(context: &Context, tool: &Tool, data: &Path, (kind, damage): (&str, D
         std::fs::copy(&file, &to).map_err(|error| error.to_string())?;
         copied.push(to);
     }
-    let victim = copied.iter().find(|file| file.extension().is_some_and(|own| own == kind)).ok_or("no such file")?;
+    let victims = copied.iter().filter(|file| file.extension().is_some_and(|own| own == kind));
+    let victim = victims.max_by_key(|file| file.metadata().map_or(0, |meta| meta.len())).ok_or("no such file")?;
     let mut bytes = std::fs::read(victim).map_err(|error| error.to_string())?;
     damage(&mut bytes);
     std::fs::write(victim, bytes).map_err(|error| error.to_string())?;

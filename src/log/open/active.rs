@@ -63,8 +63,13 @@ impl Opening<'_> {
             self.report.cut = Some(cut);
         }
         active.checked_to(found.good_end);
-        active.index.replace(&indexes.index)?;
-        active.times.replace(&indexes.times)?;
+        // Files that are as empty as they should be are left alone: most partitions are small.
+        if !indexes.index.is_empty() || self.len_of(base, names::INDEX).is_some_and(|len| len > 0) {
+            active.index.replace(&indexes.index)?;
+        }
+        if !indexes.times.is_empty() || self.len_of(base, names::TIME_INDEX).is_some_and(|len| len > 0) {
+            active.times.replace(&indexes.times)?;
+        }
         Ok((indexes.growth, found.next))
     }
 

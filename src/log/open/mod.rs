@@ -166,6 +166,7 @@ impl Opening<'_> {
             None => self.rebuild_active(active, &mut epochs)?,
         };
         epochs.truncate_from(end);
+        epochs.truncate_before(bases[0]);
         let (producers, writer) = self.producers(&segments, active_base, end)?;
         let tip = Tip {
             log_start: bases[0],

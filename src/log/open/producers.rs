@@ -25,13 +25,13 @@ impl Opening<'_> {
             self.files.keys().filter_map(|name| names::parse(name, snapshot::SUFFIX)).collect();
         offsets.sort_unstable();
         let mut base: Option<(Offset, Producers)> = None;
-        let mut writer = Writer::default();
+        let mut snapshots = Vec::new();
         for at in offsets.into_iter().rev() {
             let path = self.dir.join(names::segment(at, snapshot::SUFFIX));
             let bytes = read_optional(&*self.env.disk, &path, SNAPSHOT_BYTES_MAX)?;
             match bytes.map(|bytes| snapshot::decode(&bytes)) {
                 Some(Ok(producers)) if at <= end => {
-                    writer.snapshots.insert(0, at);
+                    snapshots.insert(0, at);
                     base.get_or_insert((at, producers));
                 }
                 _ => {
@@ -48,10 +48,10 @@ impl Opening<'_> {
             let path = self.dir.join(names::segment(end, snapshot::SUFFIX));
             self.env.disk.write_whole(&path, &snapshot::encode(&producers))?;
             self.report.rebuilt.push(path.display().to_string());
-            writer.snapshots.retain(|at| *at != end);
-            writer.snapshots.push(end);
+            snapshots.retain(|at| *at != end);
+            snapshots.push(end);
         }
-        Ok((producers, writer))
+        Ok((producers, Writer::with_snapshots(snapshots)))
     }
 
     fn replay(&mut self, segments: &[Arc<Segment>], from: Offset, producers: &mut Producers) -> io::Result<()> {

@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<u64>(), any::<bool>()).prop_map(|(seed, synced)| Step::Crash(seed, synced)),
         1 => any::<u64>().prop_map(Step::RemoveBelow),
         1 => (0u64..4).prop_map(Step::Full),
-        1 => (600u32..3_000, 0u32..600).prop_map(|(segment, interval)| Step::Settings(segment, interval)),
+        1 => (600u32..6_000, 0u32..600).prop_map(|(segment, interval)| Step::Settings(segment, interval)),
     ]
 }
 
@@ -43,13 +43,15 @@ struct Model {
     sequence: i32,
     /// Batches that were written before the last sync.
     synced: usize,
+    /// Multiplies sizes: 1 keeps segments within a page of the disk, more lets a crash tear them in the middle.
+    scale: usize,
 }
 
 impl Model {
     fn builder(&mut self, count: usize, bytes: usize, time_step: i64) -> BatchBuilder {
         self.time += time_step;
         let codec = [Compression::None, Compression::Lz4][count % 2];
-        let builder = batch(count, bytes, self.time).compression(codec);
+        let builder = batch(count, bytes * self.scale, self.time).compression(codec);
         if count < 3 {
             return builder;
         }
@@ -149,10 +151,13 @@ impl Model {
                 self.partition.disk.heal();
             }
             Step::Settings(segment_bytes, index_interval_bytes) => {
-                let before = &self.partition.settings;
-                let settings =
-                    LogSettings { segment_bytes: 3_000.max(segment_bytes), index_interval_bytes, ..before.clone() };
-                self.partition.settings = LogSettings { segment_ms: i64::from(segment_bytes), ..settings };
+                let (before, scale) = (self.partition.settings.clone(), self.scale as u32);
+                self.partition.settings = LogSettings {
+                    segment_bytes: 4_000.max(segment_bytes) * scale,
+                    index_interval_bytes: index_interval_bytes * scale,
+                    segment_ms: i64::from(segment_bytes),
+                    ..before
+                };
             }
         }
     }
@@ -179,10 +184,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_log_is_a_list_of_batches(steps in prop::collection::vec(step(), 1..60)) {
-        let settings = LogSettings { segment_bytes: 3_000, index_interval_bytes: 300, ..LogSettings::default() };
+    fn a_log_is_a_list_of_batches(
+        scale in prop::sample::select(&[1usize, 20][..]),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let segment_bytes = 4_000 * scale as u32;
+        let settings = LogSettings { segment_bytes, index_interval_bytes: segment_bytes / 10, ..LogSettings::default() };
         let partition = Partition::new(settings);
-        let mut model = Model { partition, time: NOW.0, epoch: 0, sequence: 0, synced: 0 };
+        let mut model = Model { partition, time: NOW.0, epoch: 0, sequence: 0, synced: 0, scale };
         for step in steps {
             model.step(step);
         }

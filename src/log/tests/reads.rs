@@ -214,7 +214,7 @@ fn damaged_indexes_never_give_wrong_data() {
 /// Removal unlinks; who reads goes on reading.
 #[test]
 fn removed_segments_live_on_for_their_readers() {
-    let partition = ten();
+    let mut partition = ten();
     let held = partition.log.segment_for(Offset(0)).expect("the oldest");
     let bytes = held.written_end();
     let second = partition.log.segments()[1].base();
@@ -228,6 +228,8 @@ fn removed_segments_live_on_for_their_readers() {
     let active = partition.log.segments()[0].clone();
     partition.log.delete().expect("removable");
     partition.log.delete().expect("already gone");
+    let late = partition.place(&batch(1, 1, NOW.0), 0);
+    partition.log.write(&[late]).expect("dropped");
     assert!(!partition.disk.exists(&dir()).expect("the disk answers"));
     assert!(active.read_at(&mut [0; 1], 0).expect("still readable") == 1);
 }
@@ -251,4 +253,44 @@ fn open_files_are_bounded() {
             assert!(env.descriptors.open_files() <= 6, "{} files are open", env.descriptors.open_files());
         }
     }
+}
+
+/// Readers beside the writer see whole batches in order, through rolls, removals and descriptors that come and go.
+#[test]
+fn readers_beside_the_writer_see_whole_batches() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let mut partition = Partition::new(LogSettings { segment_bytes: 5_000, index_interval_bytes: 400, ..small() });
+    let placed: Vec<_> = (0..3_000).map(|n| partition.place(&produced(1, 0, n * 2, 2), n / 500)).collect();
+    let log = &partition.log;
+    let end = AtomicI64::new(0);
+    let read_on = |seed: u64| {
+        let mut from = 0;
+        let mut rounds = 0u64;
+        while from < 6_000 {
+            let below = end.load(Ordering::Acquire);
+            let bytes = read_from(log, Offset(from), Offset(below), 1 + (seed * 977 + rounds * 331) % 3_000);
+            for batch in crate::record::Batches::new(&bytes) {
+                let (header, batch) = batch.expect("whole batches");
+                assert_eq!(header.base_offset, Offset(from));
+                assert_eq!(header.crc, crate::record::header::batch_crc(batch));
+                from = header.next_offset().0;
+            }
+            assert!(from >= below, "everything below {below} can be read, {from} was reached");
+            let found = log.offset_for_timestamp(NOW, Offset(from / 2), Offset(below)).expect("readable");
+            assert!(found.is_none_or(|found| found.offset.0 < below));
+            rounds += 1;
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3).map(|seed| scope.spawn(move || read_on(seed))).collect();
+        for run in placed.chunks(7) {
+            log.write(run).expect("the disk takes it");
+            let last = run.last().expect("chunks are not empty").placement.last;
+            end.store(last.0 + 1, Ordering::Release);
+        }
+        for reader in readers {
+            reader.join().expect("no reader fails");
+        }
+    });
+    assert!(log.segments().len() > 50);
 }

@@ -169,6 +169,23 @@ fn the_log_start_only_rises_and_stays_in_the_log() {
 }
 
 #[test]
+fn epochs_before_the_log_start_are_forgotten() {
+    let mut partition = Partition::new(LogSettings::default());
+    for epoch in [2, 4, 7] {
+        partition.append(&batch(10, 1, NOW.0), epoch);
+    }
+    let mut check = |start: i64, entries: &[(i32, i64)]| {
+        partition.tip.set_log_start(Offset(start));
+        let left: Vec<_> = partition.tip.epochs().entries().iter().map(|(epoch, at)| (epoch.0, at.0)).collect();
+        assert_eq!(left, entries, "log start {start}");
+    };
+    check(0, &[(2, 0), (4, 10), (7, 20)]);
+    check(5, &[(2, 5), (4, 10), (7, 20)]);
+    check(10, &[(4, 10), (7, 20)]);
+    check(30, &[(7, 30)]);
+}
+
+#[test]
 fn offsets_run_out_by_name() {
     let mut tip = Tip::new(Offset(i64::MAX - 3), 0);
     let header = header_of(&batch(3, 1, NOW.0).build());
