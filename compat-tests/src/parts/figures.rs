@@ -25,6 +25,7 @@ const SLACK: u32 = 10;
 /// Measures all figures.
 pub fn run(report: &mut Report, binary: &Path) {
     report.result("start on an empty directory to the first answered ApiVersions", start_empty(binary));
+    report.result("admin port: live, ready, metrics", in_fresh_broker(binary, admin_port));
     report.result("resident memory, idle", in_fresh_broker(binary, |broker, _| memory(broker, IDLE_MIB)));
     report.result("resident memory, 10,000 idle connections", in_fresh_broker(binary, idle_connections));
     report.result("10,000 idle partitions", in_fresh_broker(binary, idle_partitions));
@@ -93,6 +94,29 @@ fn memory(broker: &Ottla, target_mib: u64) -> Result<String, String> {
     let words = format!("{:.1} MiB, target {target_mib} MiB", resident as f64 / f64::from(1 << 20));
     // memory is no matter of luck: twice the target is a failure
     if resident <= (target_mib * 2) << 20 { Ok(words) } else { Err(words) }
+}
+
+/// The body of a page of the admin port; an answer other than 200 is an error.
+fn page(broker: &Ottla, path: &str) -> Result<String, String> {
+    let mut stream = TcpStream::connect(&broker.admin).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|error| error.to_string())?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(answer) } else { Err(format!("{path}: {answer:.100}")) }
+}
+
+fn admin_port(broker: &Ottla, _: &Setup) -> Result<String, String> {
+    page(broker, "/livez")?;
+    page(broker, "/readyz")?;
+    ask(&broker.bootstrap).ok_or("not served")?;
+    let metrics = page(broker, "/metrics")?;
+    let wanted = ["ottla_build_info{", "ottla_requests_total{api=\"ApiVersions\",error=\"none\"}", "process_open_fds"];
+    match wanted.iter().find(|line| !metrics.contains(**line)) {
+        None => Ok(format!("{} lines", metrics.lines().count())),
+        Some(missing) => Err(format!("{missing} is missing")),
+    }
 }
 
 fn idle_connections(broker: &Ottla, _: &Setup) -> Result<String, String> {
