@@ -10,7 +10,9 @@ use crate::broker::{Broker, BrokerConfig, OpenError, random_cluster_id};
 use crate::cli::Failure;
 use crate::config::{Advertised, Bind, BindHost, Listener, StartConfig};
 use crate::handlers::call::{self, StopSignal, stop_signal};
-use crate::handlers::{Configs, Fetches, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings};
+use crate::handlers::{
+    Configs, Fetches, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings,
+};
 use crate::io::disk::RealDisk;
 use crate::metrics::{Metrics, Protocol};
 use crate::server::{Admin, BindError, Bound, Descriptors, Health, Limits, ListenerConfig, Server};
@@ -72,7 +74,8 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let admin = tokio::spawn(admin.run(metrics.clone(), health.clone()));
 
     let (failures, mut failed) = mpsc::unbounded_channel::<String>();
-    let broker = Broker::open(broker_config(&config, &descriptors, clock.clone(), failures)).await.map_err(open_failed)?;
+    let broker =
+        Broker::open(broker_config(&config, &descriptors, clock.clone(), failures)).await.map_err(open_failed)?;
     let service = Arc::new(service(&config, &broker, &metrics, clock.clone())?);
     sample(&metrics, &broker.store);
     let ticks = tokio::spawn(tick(broker.store.clone()));
@@ -274,7 +277,8 @@ const IDLE_UNLIMITED: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Memory of the machine, or of the container that the process is confined to, bytes.
 fn machine_memory() -> u64 {
     let system = rustix::system::sysinfo();
-    let machine = u64::from(system.totalram as u32).max(system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    let machine =
+        u64::from(system.totalram as u32).max(system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
     let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     let container = container.and_then(|text| text.trim().parse::<u64>().ok());
     container.map_or(machine, |container| container.min(machine))
@@ -372,9 +376,5 @@ fn announce(config: &StartConfig, bound: &[Bound], admin: SocketAddr, took: Dura
 
 /// An address that a client on this machine can use.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], address.port()))
-    } else {
-        address
-    }
+    if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
 }

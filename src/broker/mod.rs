@@ -119,7 +119,6 @@ pub fn random_cluster_id() -> String {
     full.chain(last).map(|bits| char::from(ALPHABET[(bits & 63) as usize])).collect()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::random_cluster_id;

@@ -40,7 +40,9 @@ pub(super) async fn answer(ids: &ProducerIds, header: &RequestHeader, request: &
 /// A block that can't be reserved now: clients ask again on COORDINATOR_LOAD_IN_PROGRESS, as Kafka answers then.
 fn unavailable(error: &CommitError) -> ErrorCode {
     match error {
-        CommitError::Unavailable(_) | CommitError::NotWritten(_) | CommitError::Closed => ErrorCode::CoordinatorLoadInProgress,
+        CommitError::Unavailable(_) | CommitError::NotWritten(_) | CommitError::Closed => {
+            ErrorCode::CoordinatorLoadInProgress
+        }
         CommitError::Refused(Refusal::Exhausted { .. }) => ErrorCode::KafkaStorageError,
         CommitError::Refused(_) | CommitError::TooLarge { .. } | CommitError::Broken(_) => errors::of_commit(error),
     }

@@ -16,14 +16,14 @@ use super::call::{
 };
 use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
 use crate::base::{
-    Body, ManualClock, NodeId, Part, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
+    Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
 };
-use crate::io::disk::{Disk, FaultyDisk};
+use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
 use crate::metadata::{Change, Image, MetadataLog};
 use crate::metrics::{Metrics, Protocol};
 use crate::partition::Partitions;
-use crate::record::{BatchBuilder, NewRecord, Record, Records};
+use crate::record::{BatchBuilder, Record, Records};
 use crate::settings::{Origin, StaticValue, Statics};
 use crate::store::{DataDir, Store, StoreConfig};
 use crate::wire::api::API_TABLE;
@@ -95,12 +95,7 @@ impl Broker {
         Broker::run(disk, MetadataLog::in_memory(CLUSTER), Arc::new(ManualClock::at(WALL)), statics).await
     }
 
-    async fn run(
-        disk: FaultyDisk,
-        metadata: Arc<MetadataLog>,
-        clock: Arc<ManualClock>,
-        statics: Statics,
-    ) -> Broker {
+    async fn run(disk: FaultyDisk, metadata: Arc<MetadataLog>, clock: Arc<ManualClock>, statics: Statics) -> Broker {
         let mut data_dir = DataDir::open(Arc::new(disk.clone()), Path::new(DATA)).expect("the data directory opens");
         data_dir.claim(CLUSTER, NODE, Uuid::from_u128(1)).expect("the data directory is ours");
         let defaults = Arc::new(LogSettings::default());
@@ -118,12 +113,10 @@ impl Broker {
         let metrics = Arc::new(Metrics::new(registry, protocol, "0", "0", 100).expect("fresh metrics"));
         let configs = Configs::new(NODE, Arc::new(statics.clone()), &image, metrics.clone()).expect("good settings");
         let partitions = Partitions::new(store.clone());
-        let topics =
-            Arc::new(Topics::new(metadata.clone(), partitions, Arc::new(configs), metrics.clone()));
+        let topics = Arc::new(Topics::new(metadata.clone(), partitions, Arc::new(configs), metrics.clone()));
         let place = Arc::new(Whereabouts { node: NODE, rack: Some("r1".to_string()), data_dir: DATA.into() });
         let sessions_max = topics.configs().broker().fetch_sessions_max as usize;
-        let fetches =
-            Fetches::new(topics.clone(), place.clone(), metrics.clone(), clock.clone(), sessions_max);
+        let fetches = Fetches::new(topics.clone(), place.clone(), metrics.clone(), clock.clone(), sessions_max);
         let service = Service::new(Parts {
             place,
             topics,
