@@ -26,6 +26,7 @@ fn next(session: i32, epoch: i32, changed: &[(TopicId, i32, i64)]) -> FetchReque
 
 /// Partitions and the number of their records.
 fn seen(response: &FetchResponse) -> Vec<(i32, usize)> {
+    assert_eq!(code(response.error_code), ErrorCode::None);
     let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
     partitions.map(|partition| (partition.partition_index, records(partition).len())).collect()
 }

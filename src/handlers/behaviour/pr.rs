@@ -19,7 +19,7 @@ async fn pr_1_acks_0_is_silent_and_bad_acks_are_refused() {
     broker.create("t", 1, &[]).await;
     let silent = |topic: &str, batch: Bytes| produce_request(0, topic, None, 9, 0, batch);
     assert!(matches!(broker.begin(9, &silent("t", batch(&["a"]))).await, Answer::Silent));
-    for request in [silent("nobody", batch(&["a"])), silent("t", broken(&batch(&["a"]), 70))] {
+    for request in [silent("nobody", batch(&["a"])), silent("t", broken(&batch(&["a"]), 65))] {
         assert_eq!(broker.call_closed(9, &request).await.reason, CloseReason::SilentFailure);
     }
     for acks in [-2, 2, 100] {
@@ -199,7 +199,7 @@ async fn pr_10_base_offsets_are_true() {
         assert_eq!(header.base_offset.0, expected);
         expected += count as i64;
     }
-    let failed = broker.produce("t", 0, broken(&batch(&["x"]), 70)).await;
+    let failed = broker.produce("t", 0, broken(&batch(&["x"]), 65)).await;
     assert_eq!((failed.base_offset, failed.log_start_offset), (-1, -1));
     // Requests of one connection that are all on their way keep their order.
     let mut answers = Vec::new();
