@@ -187,8 +187,8 @@ impl<E: Entry> SparseIndex<E> {
         let file = self.slot.file()?;
         let read = |from: u32, to: u32| -> io::Result<Vec<E>> {
             let mut bytes = vec![0; (to - from) as usize * E::BYTES];
-            let read = file.read_at(&mut bytes, u64::from(from) * E::BYTES as u64)?;
-            Ok(bytes[..read].chunks_exact(E::BYTES).map(E::decode).collect())
+            super::walk::read_exact(&*file, &mut bytes, u64::from(from) * E::BYTES as u64)?;
+            Ok(bytes.chunks_exact(E::BYTES).map(E::decode).collect())
         };
         // Entries below `low` satisfy the predicate; those from `high` on do not.
         let (mut low, mut high) = (0, written);

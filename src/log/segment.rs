@@ -156,10 +156,16 @@ impl Segment {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Planned, SegmentError> {
-        let planned = self.plan_headers(from, below, max_bytes, at_least_one)?;
-        match self.check(planned.position..planned.position + planned.length)? {
+        let (planned, mut looked_at) = self.plan_headers(from, below, max_bytes, at_least_one)?;
+        let planned_end = planned.position + planned.length;
+        if planned.length > 0 && planned.first_base <= from {
+            // What was passed over on the way to the right batch may be damaged without harm to it.
+            looked_at.start = planned.position;
+        }
+        match self.check(looked_at)? {
             None => Ok(planned),
-            Some((position, next, _)) if position > planned.position => {
+            Some((position, ..)) if planned.length > 0 && position >= planned_end => Ok(planned),
+            Some((position, next, _)) if planned.length > 0 && position > planned.position => {
                 Ok(Planned { length: position - planned.position, next, reached_end: false, ..planned })
             }
             Some((position, _, error)) => Err(SegmentError::Corrupt { file: self.name(), position, error }),
@@ -199,30 +205,34 @@ impl Segment {
         Ok(None)
     }
 
+    /// The plan by the headers alone, and the stretch of batches that it was made from.
     fn plan_headers(
         &self,
         from: Offset,
         below: Offset,
         max_bytes: u64,
         at_least_one: bool,
-    ) -> Result<Planned, SegmentError> {
-        let end = self.written_end();
-        let mut walk = Walk::new(self, self.seek(from)?, end);
+    ) -> Result<(Planned, Range<u64>), SegmentError> {
+        let (start, end) = (self.seek(from)?, self.written_end());
+        let mut walk = Walk::new(self, start, end);
         let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
         loop {
-            let Some((header, position)) = walk.next_header().map_err(|error| self.failed(error))? else {
-                planned.reached_end = true;
-                return Ok(planned);
+            let (header, position) = match walk.next_header() {
+                Ok(Some(step)) => step,
+                Ok(None) => {
+                    planned.reached_end = true;
+                    return Ok((planned, start..end));
+                }
+                Err(WalkError::Corrupt { .. }) if planned.length > 0 => return Ok((planned, start..walk.position())),
+                Err(error) => return Err(self.failed(error)),
             };
             if header.last_offset() < from {
                 continue;
             }
-            if header.last_offset() >= below {
-                return Ok(planned);
-            }
             let first = planned.length == 0;
-            if planned.length + header.size() > max_bytes && !(first && at_least_one) {
-                return Ok(planned);
+            let fits = planned.length + header.size() <= max_bytes || (first && at_least_one);
+            if header.last_offset() >= below || !fits {
+                return Ok((planned, start..walk.position()));
             }
             if first {
                 (planned.position, planned.first_base) = (position, header.base_offset);

@@ -3,13 +3,16 @@
 use super::change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
 use super::sorted::SortedMap;
 use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use uuid::Uuid;
 
 static NO_CONFIGS: LazyLock<Configs> = LazyLock::new(Configs::new);
 
 /// One topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topic {
     /// Its identity.
     pub id: TopicId,
@@ -31,7 +34,8 @@ impl Topic {
 }
 
 /// One broker, from its first start on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Broker {
     /// Its node id.
     pub node: NodeId,
@@ -39,6 +43,19 @@ pub struct Broker {
     pub rack: Option<String>,
     /// The incarnation that its latest start raised.
     pub incarnation: u32,
+}
+
+/// The latest object that a writer has made part of the log. A writer whose object was deleted before it learnt what had
+/// become of it finds out here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastWrite {
+    /// Who wrote.
+    pub node: NodeId,
+    /// The object's number.
+    pub number: u64,
+    /// The object's nonce.
+    pub nonce: Uuid,
 }
 
 /// The metadata at one moment. Cloning shares everything; look-ups cost O(log n).
@@ -49,13 +66,14 @@ pub struct Image {
     pub(super) incarnation: u32,
     pub(super) next_producer_id: i64,
     pub(super) partitions: u64,
-    topics: SortedMap<Arc<str>, Arc<Topic>>,
-    topics_by_id: SortedMap<TopicId, Arc<Topic>>,
+    pub(super) topics: SortedMap<Arc<str>, Arc<Topic>>,
+    pub(super) topics_by_id: SortedMap<TopicId, Arc<Topic>>,
     /// Names with '.' or '_' by what both would be called in a metric.
-    colliding: SortedMap<String, Arc<str>>,
+    pub(super) colliding: SortedMap<String, Arc<str>>,
     pub(super) brokers: Arc<BTreeMap<NodeId, Broker>>,
     pub(super) broker_configs: Arc<BTreeMap<Option<NodeId>, Arc<Configs>>>,
     pub(super) features: Arc<BTreeMap<String, i16>>,
+    pub(super) last_writes: Arc<BTreeMap<NodeId, LastWrite>>,
 }
 
 impl Image {
@@ -152,6 +170,12 @@ impl Image {
     pub fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
         let mut image = self.clone();
         changes.iter().try_for_each(|change| image.apply(change).map(drop))
+    }
+
+    /// Notes whose the object was that brought the image to `number`.
+    pub(super) fn note_write(&mut self, write: LastWrite) {
+        self.version = write.number;
+        Arc::make_mut(&mut self.last_writes).insert(write.node, write);
     }
 
     /// Applies one change, or refuses it and leaves the image as it was.

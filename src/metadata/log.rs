@@ -1,23 +1,74 @@
-//! The handle that others hold.
+//! The handle that others hold: the image now, and the way to change it.
 
 use super::change::{Change, Outcome, Refusal};
 use super::image::Image;
+use super::keeper::{Keeper, Proposal};
+use super::replay::{self, Loaded, ReplayError};
 use crate::base::{NodeId, ProducerId};
+use crate::io::bucket::{Bucket, Patience};
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use std::fmt;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// The cluster's metadata: its image now, and the way to change it.
+/// Proposals that wait for the keeper; more wait to be let in.
+const PROPOSALS_WAITING_MAX: usize = 1024;
+
+/// Where each object's nonce comes from: 128 random bits a call.
+pub type Nonces = Box<dyn FnMut() -> u128 + Send>;
+
+/// What a metadata log is opened with.
+pub struct MetadataConfig {
+    /// Where the objects are; nobody else's objects may be below `meta/`.
+    pub bucket: Bucket,
+    /// Who writes.
+    pub node: NodeId,
+    /// The id of the cluster when there is none yet.
+    pub new_cluster_id: String,
+    /// Random numbers.
+    pub nonces: Nonces,
+    /// Objects between two snapshots, at least 1; [`SNAPSHOT_EVERY`] unless a test says otherwise.
+    pub snapshot_every: u64,
+}
+
+/// Objects between two snapshots. A start reads at most about twice as many.
+pub const SNAPSHOT_EVERY: u64 = 128;
+
+/// The cluster's metadata. Share it in an `Arc`; when the last is dropped, writing ends.
 pub struct MetadataLog {
+    published: Arc<Published>,
+    proposals: mpsc::Sender<Proposal>,
+}
+
+/// What readers see.
+pub(super) struct Published {
     image: ArcSwap<Image>,
     version: watch::Sender<u64>,
-    turn: tokio::sync::Mutex<()>,
+}
+
+impl Published {
+    fn new(image: Image) -> Self {
+        let (version, _) = watch::channel(image.version);
+        Published { image: ArcSwap::from_pointee(image), version }
+    }
+
+    pub(super) fn image(&self) -> Arc<Image> {
+        self.image.load_full()
+    }
+
+    pub(super) fn publish(&self, image: Arc<Image>) {
+        let (version, before) = (image.version, self.image.load().version);
+        assert!(version > before, "metadata image {version} after {before}");
+        self.image.store(image);
+        self.version.send_replace(version);
+    }
 }
 
 /// A proposal that was accepted: durable, and part of the image.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// The image with the change; others' changes may be in it too.
+    /// The image with the changes; others' changes may be in it too.
     pub image: Arc<Image>,
     /// What each change of the proposal brought about, in order.
     pub outcomes: Vec<Outcome>,
@@ -37,38 +88,77 @@ pub enum CommitError {
         /// The bound.
         max: usize,
     },
+    /// The bucket could not take it (a full disk, say); nothing was written, and a later try may succeed.
+    #[error("the metadata could not be written: {0}")]
+    NotWritten(String),
     /// The bucket did not answer in time. Whether the change was made is not known; it may still be.
     #[error("the metadata could not be written ({0}); whether the change was made is not known")]
     Unavailable(String),
-    /// The log can't go on: an object is corrupt, missing or of a newer format. Nothing was written.
+    /// The log can't go on: an object is corrupt, missing, of a newer format, or could not be made durable. The broker
+    /// must stop; whether the change was made the next start finds out.
     #[error("{0}")]
     Broken(String),
-    /// The log is closed.
+    /// The log is closed: its runtime is ending.
     #[error("the metadata log is closed")]
     Closed,
 }
 
 impl MetadataLog {
-    /// A log that keeps nothing, for tests of those who use it.
+    /// Reads the log, founds the cluster if there is none, and begins to serve. The task that writes lives on the current
+    /// runtime.
+    pub async fn open(config: MetadataConfig) -> Result<MetadataLog, OpenError> {
+        let loaded = replay::load(&config.bucket).await?;
+        let new_cluster_id = config.new_cluster_id.clone();
+        let log = Self::start(config, loaded);
+        if log.image().cluster_id().is_empty() {
+            let found = move |image: &Image| {
+                let found = Change::FoundCluster { cluster_id: new_cluster_id.clone() };
+                Ok(if image.cluster_id().is_empty() { vec![found] } else { Vec::new() })
+            };
+            log.commit_with(found).await?;
+        }
+        Ok(log)
+    }
+
+    fn start(config: MetadataConfig, loaded: Loaded) -> MetadataLog {
+        let published = Arc::new(Published::new(loaded.image));
+        let (proposals, waiting) = mpsc::channel(PROPOSALS_WAITING_MAX);
+        let keeper = Keeper::new(config, loaded.snapshot, published.clone());
+        tokio::spawn(keeper.run(waiting));
+        MetadataLog { published, proposals }
+    }
+
+    /// A log that is forgotten with the process, for tests of those who use it. Call it within a runtime.
     pub fn in_memory(cluster_id: &str) -> Arc<MetadataLog> {
-        let mut image = Image::default();
+        let mut loaded = Loaded::default();
         let found = Change::FoundCluster { cluster_id: cluster_id.to_owned() };
-        image.apply(&found).expect("an empty image takes a cluster id");
-        let (version, _) = watch::channel(0);
-        Arc::new(MetadataLog { image: ArcSwap::from_pointee(image), version, turn: tokio::sync::Mutex::default() })
+        loaded.image.apply(&found).expect("an empty image takes a cluster id");
+        let mut nonce = 0;
+        let config = MetadataConfig {
+            bucket: Bucket::new(Arc::new(object_store::memory::InMemory::new()), Patience::default()),
+            node: NodeId(0),
+            new_cluster_id: cluster_id.to_owned(),
+            nonces: Box::new(move || {
+                nonce += 1;
+                nonce
+            }),
+            snapshot_every: SNAPSHOT_EVERY,
+        };
+        Arc::new(Self::start(config, loaded))
     }
 
     /// The image now. Cheap; hold it for a request, not for ever.
     pub fn image(&self) -> Arc<Image> {
-        self.image.load_full()
+        self.published.image()
     }
 
     /// Tells of each new image by its version. The image is in place before its version is told.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
+        self.published.version.subscribe()
     }
 
-    /// Makes the changes as one step: all or none. Durable and visible in [`Self::image`] on return.
+    /// Makes the changes as one step: all or none. Durable and visible in [`Self::image`] on return. A caller that goes
+    /// away does not take its proposal back.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<Committed, CommitError> {
         self.commit_with(move |_| Ok(changes.clone())).await
     }
@@ -77,28 +167,26 @@ impl MetadataLog {
     pub async fn commit_each(&self, changes: Vec<Change>) -> Vec<Result<Committed, CommitError>> {
         let mut answers = Vec::with_capacity(changes.len());
         for change in changes {
-            answers.push(self.commit(vec![change]).await);
+            answers.push(self.propose(Box::new(move |_| Ok(vec![change.clone()]))).await);
         }
-        answers
+        join_all(answers.into_iter().map(answered)).await
     }
 
     /// Makes the changes that `decide` finds from the image right before the write: what others changed meanwhile is
-    /// seen, nothing comes between. May be called again when another writer was first. [`Refusal::Declined`] is its own.
+    /// seen, nothing comes between. Called again when another writer was first, or before a refusal is believed.
+    /// [`Refusal::Declined`] is the caller's own. No changes are a commit of nothing.
     pub async fn commit_with<F>(&self, decide: F) -> Result<Committed, CommitError>
     where
         F: FnMut(&Image) -> Result<Vec<Change>, Refusal> + Send + 'static,
     {
-        let mut decide = decide;
-        let _turn = self.turn.lock().await;
-        let before = self.image();
-        let mut image = Image::clone(&before);
-        let changes = decide(&before)?;
-        let outcomes = changes.iter().map(|change| image.apply(change)).collect::<Result<Vec<_>, _>>()?;
-        image.version += 1;
-        let image = Arc::new(image);
-        self.image.store(image.clone());
-        self.version.send_replace(image.version());
-        Ok(Committed { image, outcomes })
+        answered(self.propose(Box::new(decide)).await).await
+    }
+
+    async fn propose(&self, decide: super::keeper::Decide) -> oneshot::Receiver<Result<Committed, CommitError>> {
+        let (reply, answer) = oneshot::channel();
+        // When the keeper is gone the reply is dropped with the proposal, and the answer says so.
+        let _ = self.proposals.send(Proposal { decide, reply }).await;
+        answer
     }
 
     /// The next block of producer ids for a broker: its first id, and
@@ -110,4 +198,25 @@ impl MetadataLog {
             other => unreachable!("a reservation brought about {other:?}"),
         }
     }
+}
+
+async fn answered(answer: oneshot::Receiver<Result<Committed, CommitError>>) -> Result<Committed, CommitError> {
+    answer.await.unwrap_or(Err(CommitError::Closed))
+}
+
+impl fmt::Debug for MetadataLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetadataLog").field("version", &self.image().version).finish_non_exhaustive()
+    }
+}
+
+/// Why a metadata log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// What is there can't be read.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The cluster could not be founded.
+    #[error(transparent)]
+    Found(#[from] CommitError),
 }

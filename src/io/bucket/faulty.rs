@@ -2,6 +2,7 @@
 
 use crate::io::disk::faulty::Chance;
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
@@ -47,6 +48,10 @@ struct Plans {
     /// Of random requests, one in so many fails.
     random: Option<(Chance, u64)>,
     late: Vec<(Path, PutPayload, PutOptions)>,
+    /// Puts and deletions so far.
+    changes: u64,
+    /// Puts and deletions that are still carried out.
+    changes_left: Option<u64>,
 }
 
 /// A decorator over any store. Clones are the same store.
@@ -82,11 +87,23 @@ impl FaultyStore {
         self.plans.lock().random = Some((Chance::new(seed), one_in));
     }
 
+    /// Carries out `changes` more puts and deletions, and then nothing at all until [`Self::heal`]: what a crash of the
+    /// writer leaves when it strikes between two of its steps.
+    pub fn stop_after(&self, changes: u64) {
+        self.plans.lock().changes_left = Some(changes);
+    }
+
+    /// How many puts and deletions have been asked for so far.
+    pub fn changes(&self) -> u64 {
+        self.plans.lock().changes
+    }
+
     /// Forgets all plans; what hangs, hangs on.
     pub fn heal(&self) {
         let mut plans = self.plans.lock();
         plans.queue.clear();
         plans.random = None;
+        plans.changes_left = None;
     }
 
     /// Lets the puts that were left on the way arrive, each if nothing is there yet.
@@ -95,6 +112,20 @@ impl FaultyStore {
         for (path, payload, options) in late {
             // Whoever sent it has long stopped listening.
             let _ = self.inner.put_opts(&path, payload, options).await;
+        }
+    }
+
+    /// Counts a change, and says whether it is carried out.
+    fn change(&self) -> Result<()> {
+        let mut plans = self.plans.lock();
+        plans.changes += 1;
+        match &mut plans.changes_left {
+            Some(0) => Err(failed("stopped")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -128,6 +159,7 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.change()?;
         match self.strike(Request::Put) {
             None => self.inner.put_opts(path, payload, options).await,
             Some(BucketFault::FailedBefore) => Err(failed("503")),
@@ -157,6 +189,9 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        if self.plans.lock().changes_left == Some(0) {
+            return Err(failed("stopped"));
+        }
         match self.strike(Request::Get) {
             None => self.inner.get_opts(path, options).await,
             Some(BucketFault::FailedBefore | BucketFault::FailedAfter) => Err(failed("503")),
@@ -168,7 +203,9 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(paths)
+        let store = self.clone();
+        let paths = paths.map(move |path| store.change().and(path));
+        self.inner.delete_stream(paths.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
