@@ -71,6 +71,15 @@ impl Epochs {
         self.entries.retain(|(_, start)| *start < end);
     }
 
+    /// Forgets what ended before `start`; the epoch that `start` lies in begins there from now on.
+    pub fn truncate_before(&mut self, start: Offset) {
+        let begun = self.entries.partition_point(|(_, at)| *at <= start);
+        if let Some(last) = begun.checked_sub(1) {
+            self.entries.drain(..last);
+            self.entries[0].1 = start;
+        }
+    }
+
     /// The file's content.
     pub fn encode(&self) -> String {
         let mut text = format!("{VERSION}\n{}\n", self.entries.len());
@@ -82,7 +91,8 @@ impl Epochs {
 
     /// Reads the file's content; `None` when it is damaged.
     pub fn decode(text: &[u8]) -> Option<Epochs> {
-        let mut lines = std::str::from_utf8(text).ok()?.lines();
+        // Without its last newline the last number may have lost digits.
+        let mut lines = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.lines();
         if lines.next()? != VERSION {
             return None;
         }

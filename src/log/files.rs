@@ -52,6 +52,14 @@ pub struct Log {
 pub(super) struct Writer {
     /// Offsets of the producer snapshots on disk, oldest first.
     pub(super) snapshots: Vec<Offset>,
+    /// The directory is gone, or about to go.
+    deleted: bool,
+}
+
+impl Writer {
+    pub(super) fn with_snapshots(snapshots: Vec<Offset>) -> Writer {
+        Writer { snapshots, deleted: false }
+    }
 }
 
 /// Spreads time-based rolls over partitions: from the topic's id and the directory's name (FNV-1a).
@@ -129,15 +137,19 @@ impl Log {
             if segment.base() >= below {
                 break;
             }
-            let planned = segment.plan(from, below, left, at_least_one && plans.is_empty())?;
+            let planned = match segment.plan(from, below, left, at_least_one && plans.is_empty()) {
+                // Damage further on is the next read's matter.
+                Err(SegmentError::Corrupt { .. }) if !plans.is_empty() => break,
+                planned => planned?,
+            };
             if planned.length > 0 {
                 plans.push((Arc::clone(segment), planned));
             }
-            if !planned.reached_end {
-                break;
-            }
             from = planned.next.max(from);
             left = left.saturating_sub(planned.length);
+            if !planned.reached_end || left == 0 {
+                break;
+            }
         }
         Ok(plans)
     }
@@ -177,10 +189,16 @@ impl Log {
 
     /// Writes admitted batches in the order of their admission, rolling where they say so; one thread at a time. On an
     /// error any part may have reached the files, readers see only what was written whole, and the same batches may be
-    /// written again (after space was freed, say): those that are there already are skipped.
+    /// written again (after space was freed, say): those that are there already are skipped. After [`Log::delete`] batches
+    /// are dropped: they went with their partition.
     pub fn write(&self, batches: &[Placed]) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        let mut rest = batches;
+        if writer.deleted {
+            return Ok(());
+        }
+        let active = self.segments.read().last().map(|segment| segment.base());
+        let sealed = |placed: &&Placed| active.is_some_and(|active| placed.placement.segment < active);
+        let mut rest = &batches[batches.iter().take_while(sealed).count()..];
         while let Some(first) = rest.first() {
             let segment = self.segment_to_write(&first.placement, &mut writer)?;
             let run = rest.iter().take(WRITE_PARTS_MAX).take_while(|next| next.placement.segment == segment.base());
@@ -279,7 +297,10 @@ impl Log {
         let Some(active) = self.segments.read().last().map(Arc::clone) else { return Ok(()) };
         let growth = tip.active.as_ref().expect("a log with a segment has an active one");
         let (written, placed) = (active.written_end(), u64::from(growth.position));
-        assert!(growth.base == active.base() && placed == written, "{placed} bytes admitted, {written} written");
+        if growth.base != active.base() || placed != written {
+            let why = format!("{}: {placed} bytes were admitted, {written} written: no clean end", active.name());
+            return Err(io::Error::other(why));
+        }
         self.finish(&active, growth.closing())?;
         self.put(&snapshot::encode(&tip.producers), &names::segment(tip.end, snapshot::SUFFIX))?;
         self.put(tip.epochs.encode().as_bytes(), epochs::FILE_NAME)?;
@@ -302,10 +323,10 @@ impl Log {
         Ok(count)
     }
 
-    /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing may be
+    /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing is
     /// written any more. Says whether there was a directory.
     pub fn move_away(&self, to: &Path) -> io::Result<bool> {
-        let _writer = self.writer.lock();
+        self.writer.lock().deleted = true;
         let segments = std::mem::take(&mut *self.segments.write());
         for segment in segments.iter() {
             segment.pin();
@@ -317,9 +338,9 @@ impl Log {
         }
     }
 
-    /// Removes the partition's directory; those who read its segments read on. Nothing may be written any more.
+    /// Removes the partition's directory; those who read its segments read on. Nothing is written any more.
     pub fn delete(&self) -> io::Result<()> {
-        let _writer = self.writer.lock();
+        self.writer.lock().deleted = true;
         let segments = std::mem::take(&mut *self.segments.write());
         for segment in segments.iter() {
             segment.pin();

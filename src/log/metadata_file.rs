@@ -24,7 +24,8 @@ pub fn decode(text: &[u8]) -> Option<TopicId> {
     if lines.next()?.trim_end() != "version: 0" {
         return None;
     }
-    decode_id(lines.next()?.strip_prefix("topic_id: ")?.trim_end())
+    let id = lines.next()?.strip_prefix("topic_id: ")?.trim_end();
+    if lines.next().is_some() { None } else { decode_id(id) }
 }
 
 /// A topic id as Kafka's tools print it.

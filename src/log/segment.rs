@@ -156,8 +156,12 @@ impl Segment {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Planned, SegmentError> {
-        let (planned, looked_at) = self.plan_headers(from, below, max_bytes, at_least_one)?;
+        let (planned, mut looked_at) = self.plan_headers(from, below, max_bytes, at_least_one)?;
         let planned_end = planned.position + planned.length;
+        if planned.length > 0 && planned.first_base <= from {
+            // What was passed over on the way to the right batch may be damaged without harm to it.
+            looked_at.start = planned.position;
+        }
         match self.check(looked_at)? {
             None => Ok(planned),
             Some((position, ..)) if planned.length > 0 && position >= planned_end => Ok(planned),

@@ -41,6 +41,15 @@ pub struct Flaw {
     pub kind: FlawKind,
 }
 
+/// What may lie between the offsets of two batches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Nothing: so they are appended.
+    Contiguous,
+    /// Gaps: so compaction may leave them.
+    Growing,
+}
+
 /// How closely batches are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
@@ -68,6 +77,7 @@ pub fn survey(
     from: u64,
     end: u64,
     expected: Offset,
+    order: Order,
     depth: Depth,
     mut each: impl FnMut(&BatchHeader, u64),
 ) -> io::Result<Survey> {
@@ -83,7 +93,8 @@ pub fn survey(
             Ok(None) => return Ok(found),
             Ok(Some(header)) => {
                 let (base, last) = (header.base_offset, header.last_offset());
-                if base >= found.next && last >= base && walk.position() <= u64::from(SEGMENT_BYTES_MAX) {
+                let follows = if order == Order::Contiguous { base == found.next } else { base >= found.next };
+                if follows && last >= base && walk.position() <= u64::from(SEGMENT_BYTES_MAX) {
                     each(&header, position);
                     found.good_end = walk.position();
                     found.next = header.next_offset();

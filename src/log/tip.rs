@@ -279,6 +279,7 @@ impl Tip {
     /// Raises the log start (DeleteRecords, retention); it never goes back and never passes the end.
     pub fn set_log_start(&mut self, start: Offset) {
         self.log_start = self.log_start.max(start.min(self.end));
+        self.epochs.truncate_before(self.log_start);
     }
 
     /// The largest known epoch not above `asked` and where it ended (OffsetForLeaderEpoch); (-1, -1) when unknown.

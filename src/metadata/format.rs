@@ -20,16 +20,19 @@
 //! version can't read it must not write after.
 
 use super::change::{Change, Configs, Refusal};
-use super::image::{Broker, Image, Topic};
+use super::image::{Broker, Image, LastWrite, Topic};
 use crate::base::NodeId;
 use crate::io::bucket::CLAIM_BYTES;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The prefix of all metadata keys.
 pub const PREFIX: &str = "meta";
+/// The prefix of the snapshots' keys, apart so that the newest is found in a short list.
+pub const SNAPSHOTS: &str = "meta/snapshots";
 /// The format that this version writes, and the newest that it reads.
 pub const VERSION: u16 = 1;
 /// Largest object of changes, header included.
@@ -130,15 +133,16 @@ pub fn object_key(number: u64) -> String {
 
 /// The key of the snapshot that holds all objects up to `number`.
 pub fn snapshot_key(number: u64) -> String {
-    format!("{PREFIX}/snapshot-{number:020}")
+    format!("{SNAPSHOTS}/{number:020}")
 }
 
 /// The kind and number that a key tells; `None` for keys of neither form.
 pub fn parse_key(key: &str) -> Option<(Kind, u64)> {
-    let name = key.strip_prefix(PREFIX)?.strip_prefix('/')?;
-    let (kind, digits) = match name.strip_prefix("snapshot-") {
-        Some(digits) => (Kind::Snapshot, digits),
-        None => (Kind::Changes, name),
+    let (folder, digits) = key.rsplit_once('/')?;
+    let kind = match folder {
+        PREFIX => Kind::Changes,
+        SNAPSHOTS => Kind::Snapshot,
+        _ => return None,
     };
     let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.parse().ok().filter(|number| (1..=NUMBER_MAX).contains(number));
@@ -176,8 +180,8 @@ fn field<const N: usize>(object: &[u8], at: usize) -> [u8; N] {
     bytes
 }
 
-/// The body of an object that must be of this kind and number.
-fn open(kind: Kind, number: u64, object: &[u8]) -> Result<&[u8], Problem> {
+/// Whose an object is, and its body; it must be of this kind and number.
+fn open(kind: Kind, number: u64, object: &[u8]) -> Result<(LastWrite, &[u8]), Problem> {
     if object.len() < AT_KIND {
         return Err(Problem::Truncated { has: object.len(), needs: HEADER_BYTES as u64 });
     }
@@ -209,7 +213,9 @@ fn open(kind: Kind, number: u64, object: &[u8]) -> Result<&[u8], Problem> {
     if crc32c(body) != u32::from_be_bytes(field(object, AT_BODY_CRC)) {
         return Err(Problem::Checksum { part: "body" });
     }
-    Ok(body)
+    let node = NodeId(i32::from_be_bytes(field(object, AT_WRITER)));
+    let nonce = Uuid::from_bytes(field(object, AT_NONCE));
+    Ok((LastWrite { node, number, nonce }, body))
 }
 
 /// The body of an object of changes, built up change by change.
@@ -253,9 +259,12 @@ impl ChangesBody {
     }
 }
 
-/// The changes of an object.
-pub fn decode_changes(number: u64, object: &[u8]) -> Result<Vec<Change>, FormatError> {
-    let decode = || Ok(serde_json::from_slice(open(Kind::Changes, number, object)?)?);
+/// Whose an object is, and its changes.
+pub fn decode_changes(number: u64, object: &[u8]) -> Result<(LastWrite, Vec<Change>), FormatError> {
+    let decode = || {
+        let (write, body) = open(Kind::Changes, number, object)?;
+        Ok((write, serde_json::from_slice(body)?))
+    };
     decode().map_err(|problem| FormatError { key: object_key(number), problem })
 }
 
@@ -268,6 +277,7 @@ struct Snapshot {
     brokers: Vec<Broker>,
     broker_configs: Vec<NodeConfigs>,
     features: Arc<BTreeMap<String, i16>>,
+    last_writes: Vec<LastWrite>,
     topics: Vec<Arc<Topic>>,
 }
 
@@ -290,6 +300,7 @@ pub fn encode_snapshot(image: &Image, nonce: u128, writer: NodeId) -> Bytes {
             .map(|(node, configs)| NodeConfigs { node: *node, configs: configs.clone() })
             .collect(),
         features: image.features.clone(),
+        last_writes: image.last_writes.values().copied().collect(),
         topics: image.topics().cloned().collect(),
     };
     let body = serde_json::to_vec(&snapshot).expect("a snapshot has string keys and writes to memory");
@@ -299,7 +310,7 @@ pub fn encode_snapshot(image: &Image, nonce: u128, writer: NodeId) -> Bytes {
 /// The image that a snapshot object holds.
 pub fn decode_snapshot(number: u64, object: &[u8]) -> Result<Image, FormatError> {
     let decode = || {
-        let snapshot: Snapshot = serde_json::from_slice(open(Kind::Snapshot, number, object)?)?;
+        let snapshot: Snapshot = serde_json::from_slice(open(Kind::Snapshot, number, object)?.1)?;
         let mut image = Image {
             version: number,
             cluster_id: snapshot.cluster_id,
@@ -308,6 +319,7 @@ pub fn decode_snapshot(number: u64, object: &[u8]) -> Result<Image, FormatError>
             brokers: Arc::new(snapshot.brokers.into_iter().map(|broker| (broker.node, broker)).collect()),
             broker_configs: Arc::new(snapshot.broker_configs.into_iter().map(|of| (of.node, of.configs)).collect()),
             features: snapshot.features,
+            last_writes: Arc::new(snapshot.last_writes.into_iter().map(|write| (write.node, write)).collect()),
             ..Image::default()
         };
         for topic in snapshot.topics {

@@ -6,6 +6,7 @@ use super::format::{
     ChangesBody, HEADER_BYTES, Kind, Problem, decode_changes, decode_snapshot, encode_snapshot, object_key, parse_key,
     seal, snapshot_key,
 };
+use super::image::LastWrite;
 use super::image_tests::{any_change, create};
 use super::replay;
 use crate::base::NodeId;
@@ -31,7 +32,7 @@ fn problem(number: u64, bytes: &[u8]) -> Problem {
 proptest! {
     #[test]
     fn changes_come_back_as_they_were(number in 1..1_000_u64, changes in proptest::collection::vec(any_change(), 0..8)) {
-        prop_assert_eq!(decode_changes(number, &object(number, &changes)).unwrap(), changes);
+        prop_assert_eq!(decode_changes(number, &object(number, &changes)).unwrap().1, changes);
     }
 
     #[test]
@@ -58,6 +59,8 @@ fn the_form_of_version_1_is_kept() {
     header.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0]);
     header.extend([0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, body.len() as u8]);
     assert_eq!(found[..56], header);
+    let (write, _) = decode_changes(3, &found).unwrap();
+    assert_eq!(write, LastWrite { node: NodeId(1), number: 3, nonce: uuid::Uuid::from_u128(7) });
     let every = [
         r#"{"found_cluster":{"cluster_id":"c"}}"#,
         r#"{"create_topic":{"name":"n","id":"00000000-0000-0000-0000-000000000001","partitions":1,"configs":{"k":"v"}}}"#,
@@ -72,7 +75,7 @@ fn the_form_of_version_1_is_kept() {
     ];
     for json in every {
         let body = format!("[{json}]");
-        let changes = decode_changes(1, &seal(Kind::Changes, 1, 0, NodeId(0), body.as_bytes())).expect(json);
+        let (_, changes) = decode_changes(1, &seal(Kind::Changes, 1, 0, NodeId(0), body.as_bytes())).expect(json);
         assert_eq!(object(1, &changes)[HEADER_BYTES..], *body.as_bytes());
     }
 }
@@ -112,7 +115,7 @@ fn forged(version: u16, length: u64) -> Vec<u8> {
 
 #[test]
 fn claims_are_not_believed() {
-    assert!(decode_changes(1, &forged(1, 2)).unwrap().is_empty());
+    assert!(decode_changes(1, &forged(1, 2)).unwrap().1.is_empty());
     for length in [3, u64::from(u32::MAX), u64::MAX - 64, u64::MAX] {
         assert!(matches!(problem(1, &forged(1, length)), Problem::Truncated { .. }), "{length}");
     }
@@ -156,7 +159,8 @@ fn keys_are_read_strictly() {
         "meta/00000000000000000000",
         "meta/18446744073709551615",
         "meta/99999999999999999999",
-        "meta/snapshot-",
+        "meta/snapshots/",
+        "meta/snapshots/42",
         "meta/+0000000000000000042",
         "metal/00000000000000000042",
         "meta/x/00000000000000000042",

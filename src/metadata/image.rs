@@ -6,6 +6,7 @@ use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use uuid::Uuid;
 
 static NO_CONFIGS: LazyLock<Configs> = LazyLock::new(Configs::new);
 
@@ -44,6 +45,19 @@ pub struct Broker {
     pub incarnation: u32,
 }
 
+/// The latest object that a writer has made part of the log. A writer whose object was deleted before it learnt what had
+/// become of it finds out here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastWrite {
+    /// Who wrote.
+    pub node: NodeId,
+    /// The object's number.
+    pub number: u64,
+    /// The object's nonce.
+    pub nonce: Uuid,
+}
+
 /// The metadata at one moment. Cloning shares everything; look-ups cost O(log n).
 #[derive(Clone, Debug, Default)]
 pub struct Image {
@@ -59,6 +73,7 @@ pub struct Image {
     pub(super) brokers: Arc<BTreeMap<NodeId, Broker>>,
     pub(super) broker_configs: Arc<BTreeMap<Option<NodeId>, Arc<Configs>>>,
     pub(super) features: Arc<BTreeMap<String, i16>>,
+    pub(super) last_writes: Arc<BTreeMap<NodeId, LastWrite>>,
 }
 
 impl Image {
@@ -155,6 +170,12 @@ impl Image {
     pub fn check(&self, changes: &[Change]) -> Result<(), Refusal> {
         let mut image = self.clone();
         changes.iter().try_for_each(|change| image.apply(change).map(drop))
+    }
+
+    /// Notes whose the object was that brought the image to `number`.
+    pub(super) fn note_write(&mut self, write: LastWrite) {
+        self.version = write.number;
+        Arc::make_mut(&mut self.last_writes).insert(write.node, write);
     }
 
     /// Applies one change, or refuses it and leaves the image as it was.

@@ -11,7 +11,7 @@
 
 use super::change::{Change, Outcome, Refusal};
 use super::format::{self, ChangesBody, Kind, OBJECT_BYTES_MAX};
-use super::image::Image;
+use super::image::{Image, LastWrite};
 use super::log::{CommitError, Committed, MetadataConfig, Nonces, Published};
 use super::replay::{self, CaughtUp, ReplayError};
 use crate::base::NodeId;
@@ -20,6 +20,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// Proposals that one object may gather.
 const PROPOSALS_PER_OBJECT_MAX: usize = 1024;
@@ -38,7 +39,7 @@ pub(super) struct Proposal {
 
 /// An object whose writing has begun.
 struct Object {
-    number: u64,
+    write: LastWrite,
     bytes: Bytes,
     /// The image with its changes.
     image: Arc<Image>,
@@ -181,10 +182,11 @@ impl Keeper {
         let written = if body.is_empty() {
             Ok(Written::Won)
         } else {
-            image.version += 1;
-            let number = image.version;
-            let bytes = body.seal(number, (self.nonces)(), self.node);
-            self.write(Object { number, bytes, image: Arc::new(image) }).await
+            let (number, nonce) = (image.version + 1, (self.nonces)());
+            let write = LastWrite { node: self.node, number, nonce: Uuid::from_u128(nonce) };
+            image.note_write(write);
+            let bytes = body.seal(number, nonce, self.node);
+            self.write(Object { write, bytes, image: Arc::new(image) }).await
         };
         match written {
             Ok(Written::Won) => {
@@ -215,10 +217,7 @@ impl Keeper {
                 self.published.publish(object.image);
                 Ok(Written::Won)
             }
-            Ok(Claim::Lost) => {
-                self.refresh().await?;
-                Ok(Written::Lost)
-            }
+            Ok(Claim::Lost) => self.after_loss(object).await,
             Err(error @ BucketError::NotDurable { .. }) => Err(self.break_off(error.to_string())),
             // Only directories say these plainly, and then nothing was written.
             Err(error @ (BucketError::Full { .. } | BucketError::Store { .. })) => {
@@ -236,20 +235,44 @@ impl Keeper {
         }
     }
 
-    /// Claims an object's key. Won only if the log before it still stands: a writer that slept through two snapshots
-    /// finds a free key where an object was deleted. Objects are deleted in order, so the one before is gone then too.
+    /// Reads on after a lost claim. Lost is not the last word when the log has gone on by two snapshots meanwhile: the
+    /// object may have been part of it and be deleted already. The image knows.
+    async fn after_loss(&mut self, object: Object) -> Result<Written, CommitError> {
+        match self.refresh().await {
+            Ok(()) => {}
+            Err(error @ CommitError::Broken(_)) => return Err(error),
+            Err(error) => {
+                self.unclear = Some(object);
+                return Err(CommitError::Unavailable(error.to_string()));
+            }
+        }
+        match self.published.image().last_writes.get(&self.node) {
+            Some(last) if *last == object.write => Ok(Written::Won),
+            Some(last) if last.number > object.write.number => {
+                Err(CommitError::Unavailable(format!("another writer calls itself node {} too", self.node)))
+            }
+            Some(_) | None => Ok(Written::Lost),
+        }
+    }
+
+    /// Claims an object's key. Won only when no snapshot has come to its number: a writer that slept through two of them
+    /// finds a free key where an object was deleted.
     async fn claim(&mut self, object: &Object) -> Result<Claim, BucketError> {
-        let claim =
-            self.bucket.put_if_absent_with_nonce(&format::object_key(object.number), object.bytes.clone()).await?;
-        if claim == Claim::Lost || object.number == 1 {
+        let claim = self
+            .bucket
+            .put_if_absent_with_nonce(&format::object_key(object.write.number), object.bytes.clone())
+            .await?;
+        if claim == Claim::Lost {
             return Ok(claim);
         }
-        let before = format::object_key(object.number - 1);
-        match self.bucket.exists(&before).await {
-            Ok(true) => Ok(Claim::Won),
-            Ok(false) => Ok(Claim::Lost),
+        match replay::newest_snapshot(&self.bucket).await {
+            Ok(newest) if newest < object.write.number => Ok(Claim::Won),
+            Ok(_) => Ok(Claim::Lost),
             // The object is there; whether it counts must be asked again.
-            Err(last) => Err(BucketError::Unclear { key: before, attempts: 1, last: Box::new(last) }),
+            Err(last) => {
+                let key = format::object_key(object.write.number);
+                Err(BucketError::Unclear { key, attempts: 1, last: Box::new(last) })
+            }
         }
     }
 
@@ -365,7 +388,7 @@ async fn snapshot(bucket: Bucket, image: Arc<Image>, nonce: u128, node: NodeId, 
     true
 }
 
-/// Deletes the objects that a snapshot holds, lowest first and one after the other, and the snapshots before it.
+/// Deletes the objects that a snapshot holds, and the snapshots before it.
 async fn delete_before(bucket: &Bucket, snapshot: u64) -> Result<(), BucketError> {
     for listed in bucket.list(format::PREFIX).await? {
         let old = match format::parse_key(&listed.key) {

@@ -58,7 +58,8 @@ impl Published {
     }
 
     pub(super) fn publish(&self, image: Arc<Image>) {
-        let version = image.version;
+        let (version, before) = (image.version, self.image.load().version);
+        assert!(version > before, "metadata image {version} after {before}");
         self.image.store(image);
         self.version.send_replace(version);
     }

@@ -1,8 +1,9 @@
 //! From objects to an image: at the start, and after another writer was first.
 //!
-//! Objects are kept from one snapshot before the newest on, so that a damaged newest snapshot costs nothing. Old objects
-//! are deleted in order. So whoever finds that the object before the next one is gone has been overtaken by deletions:
-//! the absence of the next object proves nothing then, and the image is read anew from a snapshot.
+//! Objects are kept from one snapshot before the newest on, so that a damaged newest snapshot costs nothing. Older ones
+//! are deleted, and then their keys are free: a writer that slept, or a put that arrives late, may make an object there,
+//! which counts for nothing. So neither an object nor its absence proves anything unless no snapshot of its number or a
+//! later one is there *afterwards*: an object is deleted only when two of them are, and the newest is never deleted.
 
 use super::format::{self, FormatError, Kind, OBJECT_BYTES_MAX, PREFIX, Problem, SNAPSHOT_BYTES_MAX};
 use super::image::Image;
@@ -46,15 +47,24 @@ pub(super) struct Loaded {
 /// Reads the newest state.
 pub(super) async fn load(bucket: &Bucket) -> Result<Loaded, ReplayError> {
     for _ in 0..LOADS_MAX {
-        if let Some(loaded) = load_listed(bucket).await? {
+        if let Some((loaded, newest)) = load_listed(bucket).await?
+            && newest_snapshot(bucket).await? == newest
+        {
             return Ok(loaded);
         }
     }
     Err(ReplayError::Restless)
 }
 
-/// Reads what a list shows; `None` when an object went away between list and read.
-async fn load_listed(bucket: &Bucket) -> Result<Option<Loaded>, ReplayError> {
+/// The number of the newest snapshot, sound or not; 0 for none.
+pub(super) async fn newest_snapshot(bucket: &Bucket) -> Result<u64, BucketError> {
+    let listed = bucket.list(format::SNAPSHOTS).await?;
+    let numbers = listed.iter().filter_map(|listed| format::parse_key(&listed.key)).map(|(_, number)| number);
+    Ok(numbers.max().unwrap_or(0))
+}
+
+/// Reads what a list shows, and tells the newest snapshot in it; `None` when an object went away between list and read.
+async fn load_listed(bucket: &Bucket) -> Result<Option<(Loaded, u64)>, ReplayError> {
     let mut objects = Vec::new();
     let mut snapshots = Vec::new();
     for listed in bucket.list(PREFIX).await? {
@@ -64,6 +74,7 @@ async fn load_listed(bucket: &Bucket) -> Result<Option<Loaded>, ReplayError> {
             None => tracing::warn!(key = listed.key, "an object among the metadata has a strange name; it is not read"),
         }
     }
+    let newest = snapshots.last().copied().unwrap_or(0);
     let mut loaded = Loaded::default();
     let mut damaged = None;
     for number in snapshots.into_iter().rev() {
@@ -103,7 +114,7 @@ async fn load_listed(bucket: &Bucket) -> Result<Option<Loaded>, ReplayError> {
     loop {
         match bodies.try_next().await {
             Ok(Some((number, bytes))) => apply(&mut loaded.image, number, &bytes)?,
-            Ok(None) => return Ok(Some(loaded)),
+            Ok(None) => return Ok(Some((loaded, newest))),
             Err(BucketError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
@@ -115,7 +126,7 @@ async fn load_listed(bucket: &Bucket) -> Result<Option<Loaded>, ReplayError> {
 pub(super) enum CaughtUp {
     /// It is up to date.
     Yes,
-    /// What comes next was deleted: [`load`] must read it anew.
+    /// What was read may not count, or what counts be deleted: [`load`] must read it anew.
     Overtaken,
 }
 
@@ -130,19 +141,18 @@ pub(super) async fn catch_up(bucket: &Bucket, image: &mut Image) -> Result<Caugh
             Err(error) => return Err(error.into()),
         }
     }
-    let overtaken = from > 0 && !bucket.exists(&format::object_key(from)).await?;
-    if overtaken { Ok(CaughtUp::Overtaken) } else { Ok(CaughtUp::Yes) }
+    if newest_snapshot(bucket).await? > from { Ok(CaughtUp::Overtaken) } else { Ok(CaughtUp::Yes) }
 }
 
 /// Applies one object's changes; the image is unchanged after an error.
 pub(super) fn apply(image: &mut Image, number: u64, object: &[u8]) -> Result<(), FormatError> {
-    let changes = format::decode_changes(number, object)?;
+    let (write, changes) = format::decode_changes(number, object)?;
     let mut next = image.clone();
     for change in &changes {
         let refused = |refusal| FormatError { key: format::object_key(number), problem: Problem::Refused(refusal) };
         next.apply(change).map_err(refused)?;
     }
-    next.version = number;
+    next.note_write(write);
     *image = next;
     Ok(())
 }

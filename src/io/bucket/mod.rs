@@ -150,6 +150,13 @@ impl Bucket {
         Ok(Bucket { store: Arc::new(store), patience: Patience::default(), directory: true })
     }
 
+    /// The same bucket, taken for a directory: what its store says is what its device did.
+    #[cfg(test)]
+    pub(crate) fn into_directory(mut self) -> Self {
+        self.directory = true;
+        self
+    }
+
     /// How long this bucket waits.
     pub fn patience(&self) -> Patience {
         self.patience

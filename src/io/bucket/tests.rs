@@ -1,9 +1,10 @@
 //! Buckets in a directory, in memory, and on bad days.
 
 use super::faulty::{BucketFault, Request};
-use super::{Bucket, BucketError, Claim, FaultyStore, Patience, PutOutcome};
+use super::{Bucket, BucketError, Claim, FaultyStore, Patience, PutOutcome, named};
 use bytes::Bytes;
 use object_store::memory::InMemory;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,3 +106,30 @@ async fn an_answer_that_can_not_be_checked_is_unclear() {
     assert!(matches!(answer, Err(BucketError::Unclear { attempts: 3, .. })), "{answer:?}");
     assert_eq!(bucket.put_if_absent_with_nonce("key", object(1)).await.unwrap(), Claim::Won);
 }
+
+/// A directory's failure is the device's: nothing is tried again, and what could not be synced is never called won.
+#[tokio::test]
+async fn a_directory_that_fails_is_believed() {
+    let store = FaultyStore::new(Arc::new(InMemory::new()));
+    let bucket = Bucket::new(Arc::new(store.clone()), IMPATIENT).into_directory();
+    store.plan(Request::Put, [Some(BucketFault::FailedAfter)]);
+    let answer = bucket.put_if_absent_with_nonce("a", object(1)).await;
+    assert!(matches!(answer, Err(BucketError::NotDurable { .. })), "{answer:?}");
+    store.plan(Request::Put, [Some(BucketFault::FailedBefore)]);
+    let answer = bucket.put_if_absent_with_nonce("b", object(1)).await;
+    assert!(matches!(answer, Err(BucketError::Store { .. })), "{answer:?}");
+    assert!(!bucket.exists("b").await.unwrap());
+    assert_eq!(bucket.put_if_absent_with_nonce("b", object(2)).await.unwrap(), Claim::Won);
+}
+
+#[test]
+fn a_full_device_is_seen_through_layers() {
+    let full = object_store::Error::Generic { store: "local", source: Box::new(Layer(ErrorKind::StorageFull.into())) };
+    assert!(matches!(named::<()>("k", Err(full)), Err(BucketError::Full { .. })));
+    let other = object_store::Error::Generic { store: "local", source: Box::new(Layer(ErrorKind::TimedOut.into())) };
+    assert!(matches!(named::<()>("k", Err(other)), Err(BucketError::Store { .. })));
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a layer")]
+struct Layer(#[source] std::io::Error);

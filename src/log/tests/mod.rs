@@ -107,7 +107,7 @@ impl Partition {
 
     fn close(&self) {
         self.log.close_clean(&self.tip).expect("the disk takes it");
-        self.disk.sync_file_system(&dir()).expect("the disk syncs");
+        self.disk.sync_file_system(Path::new("/data")).expect("the disk syncs");
     }
 
     fn all_bytes(&self) -> Vec<u8> {
@@ -140,6 +140,7 @@ fn inspect_all(disk: &FaultyDisk) -> (super::inspect::Findings, String) {
     (found, String::from_utf8(out).expect("text"))
 }
 
-fn files(disk: &FaultyDisk) -> Vec<String> {
-    disk.list(&dir()).expect("the directory is there").into_iter().map(|entry| entry.name).collect()
+/// The names and lengths of the partition's files.
+fn files(disk: &FaultyDisk) -> Vec<(String, u64)> {
+    disk.list(&dir()).expect("the directory is there").into_iter().map(|entry| (entry.name, entry.len)).collect()
 }

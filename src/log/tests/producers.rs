@@ -140,8 +140,9 @@ fn silence_is_forgotten_by_monotonic_time() {
     assert_eq!(partition.tip.expire_producers(at(110), &settings), 1);
     assert!(partition.tip.producers().get(ProducerId(1)).is_none());
     assert_eq!(answer(&mut partition, &produced(1, 0, 9, 1)), At(3), "any sequence is accepted again");
-    assert_eq!(partition.tip.expire_producers(at(500), &settings), 0, "both appended since the last pass");
-    assert_eq!(partition.tip.expire_producers(at(510), &settings), 2);
+    assert_eq!(partition.tip.expire_producers(at(500), &settings), 1, "one of the two appended since the last pass");
+    assert!(partition.tip.producers().get(ProducerId(1)).is_some());
+    assert_eq!(partition.tip.expire_producers(at(510), &settings), 1);
 }
 
 /// H13: a flood of producer ids does not grow the state past its limit, and the newest stay.

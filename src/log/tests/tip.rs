@@ -15,9 +15,9 @@ fn segments(settings: &LogSettings, batches: &[(usize, usize, i64)]) -> Vec<i64>
 #[test]
 fn segments_roll_when_they_should() {
     let by_size = LogSettings { segment_bytes: 300, ..LogSettings::default() };
-    let size = batch(1, 31, 0).build().len();
+    let size = batch(1, 32, 0).build().len();
     assert_eq!(size, 100, "the sizes below count on it");
-    assert_eq!(segments(&by_size, &[(1, 31, 0); 7]), [0, 0, 0, 3, 3, 3, 6], "exactly segment.bytes fits");
+    assert_eq!(segments(&by_size, &[(1, 32, 0); 7]), [0, 0, 0, 3, 3, 3, 6], "exactly segment.bytes fits");
     let by_time = LogSettings { segment_ms: 1_000, ..LogSettings::default() };
     assert_eq!(
         segments(&by_time, &[(1, 1, 0), (1, 1, 1_000), (1, 1, 1_001), (1, 1, 500), (1, 1, 2_002)]),
@@ -166,6 +166,23 @@ fn the_log_start_only_rises_and_stays_in_the_log() {
         partition.tip.set_log_start(Offset(to));
         assert_eq!(partition.tip.log_start(), Offset(expected));
     }
+}
+
+#[test]
+fn epochs_before_the_log_start_are_forgotten() {
+    let mut partition = Partition::new(LogSettings::default());
+    for epoch in [2, 4, 7] {
+        partition.append(&batch(10, 1, NOW.0), epoch);
+    }
+    let mut check = |start: i64, entries: &[(i32, i64)]| {
+        partition.tip.set_log_start(Offset(start));
+        let left: Vec<_> = partition.tip.epochs().entries().iter().map(|(epoch, at)| (epoch.0, at.0)).collect();
+        assert_eq!(left, entries, "log start {start}");
+    };
+    check(0, &[(2, 0), (4, 10), (7, 20)]);
+    check(5, &[(2, 5), (4, 10), (7, 20)]);
+    check(10, &[(4, 10), (7, 20)]);
+    check(30, &[(7, 30)]);
 }
 
 #[test]

@@ -1,0 +1,239 @@
+//! From a partition's directory back to its [`Log`] and [`Tip`].
+//!
+//! After a clean end the files are trusted: the active segment is looked at from its last index entry on. After anything
+//! else the active segment is read whole, every CRC checked; from the first batch that is not good the file is cut, and
+//! when whole batches lie behind that place, the cut bytes are kept beside the log under their own name. Indexes,
+//! snapshots and epochs that are missing or damaged are made again from the batches. Sealed segments are never changed:
+//! damage found in them is reported, and reads of that place fail by name while all others go on.
+//!
+//! - [`active`]: the active segment. [`sealed`]: the others. [`producers`]: the state of idempotent producers.
+
+mod active;
+mod producers;
+mod sealed;
+
+use super::files::{Writer, jitter_seed};
+use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
+use super::segment::Segment;
+use super::survey::{Depth, Flaw, FlawKind, Order, survey};
+use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names};
+use crate::base::{Offset, Timestamp, TopicId};
+use crate::io::disk::{Disk, Entry};
+use crate::record::BatchHeader;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest small file (epochs, partition.metadata) that is read, bytes.
+const SMALL_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What is known about how the log was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenHow {
+    /// [`Log::close_clean`] ran and was synced.
+    Clean,
+    /// Anything else.
+    AfterCrash,
+}
+
+/// Why a directory can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The disk failed.
+    #[error("{path}: {error}")]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// The failure.
+        error: io::Error,
+    },
+    /// The directory belongs to another topic.
+    #[error("{dir} belongs to topic id {found}, not {expected}")]
+    WrongTopic {
+        /// The directory.
+        dir: PathBuf,
+        /// By its partition.metadata.
+        found: TopicId,
+        /// As asked.
+        expected: TopicId,
+    },
+}
+
+/// A tail that was cut from the active segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// The segment's file.
+    pub file: String,
+    /// Where it ends now.
+    pub position: u64,
+    /// Bytes cut.
+    pub bytes: u64,
+    /// What was found at the place.
+    pub kind: FlawKind,
+    /// Whole batches behind the place, and the file in which the cut bytes were kept because of them.
+    pub kept: Option<(u64, String)>,
+}
+
+/// What opening found out of order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OpenReport {
+    /// The active segment's tail.
+    pub cut: Option<Cut>,
+    /// Derived files that were missing or damaged, and were made again or removed.
+    pub rebuilt: Vec<String>,
+    /// Places in sealed segments that can't be read.
+    pub damaged: Vec<(String, Flaw)>,
+}
+
+struct Opening<'a> {
+    env: &'a LogEnv,
+    dir: &'a Path,
+    settings: &'a LogSettings,
+    now: Timestamp,
+    files: HashMap<String, u64>,
+    report: OpenReport,
+}
+
+impl Log {
+    /// Opens a partition's directory; one that does not exist, or holds no segment, is an empty partition. `now` is the
+    /// wall time, from which `segment.ms` counts when records carry none.
+    pub fn open(
+        env: &LogEnv,
+        dir: PathBuf,
+        topic: TopicId,
+        settings: &LogSettings,
+        how: OpenHow,
+        now: Timestamp,
+    ) -> Result<(Log, Tip, OpenReport), OpenError> {
+        let entries = match env.disk.list(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(OpenError::Io { path: dir, error }),
+        };
+        let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
+        let opening = Opening { env, dir: &dir, settings, now, files: files.collect(), report: OpenReport::default() };
+        let opened = opening.run(topic, how);
+        match opened {
+            Ok(Some((segments, tip, writer, report))) => {
+                Ok((Log::assemble(env, dir, topic, segments, writer), tip, report))
+            }
+            Ok(None) => {
+                let (log, tip) = Log::create(env, dir, topic);
+                Ok((log, tip, OpenReport::default()))
+            }
+            Err(Failure::Io(error)) => Err(OpenError::Io { path: dir, error }),
+            Err(Failure::WrongTopic(found)) => Err(OpenError::WrongTopic { dir, found, expected: topic }),
+        }
+    }
+}
+
+enum Failure {
+    Io(io::Error),
+    WrongTopic(TopicId),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Io(error)
+    }
+}
+
+type Opened = (Vec<Arc<Segment>>, Tip, Writer, OpenReport);
+
+impl Opening<'_> {
+    fn run(mut self, topic: TopicId, how: OpenHow) -> Result<Option<Opened>, Failure> {
+        let mut bases: Vec<Offset> = self.files.keys().filter_map(|name| names::parse(name, names::LOG)).collect();
+        bases.sort_unstable();
+        let Some(&active_base) = bases.last() else { return Ok(None) };
+        self.check_topic(topic)?;
+        let segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
+        let (sealed, active) = (&segments[..segments.len() - 1], &segments[segments.len() - 1]);
+        for (segment, next) in sealed.iter().zip(&bases[1..]) {
+            self.check_sealed(segment, *next, how)?;
+        }
+        let known_epochs = self.read_epochs()?;
+        let trusted = match (how, &known_epochs) {
+            (OpenHow::Clean, Some(_)) => self.trust_active(active)?,
+            (OpenHow::Clean, None) | (OpenHow::AfterCrash, _) => None,
+        };
+        let mut epochs = match known_epochs {
+            Some(epochs) => epochs,
+            None => self.epochs_of(sealed)?,
+        };
+        let (growth, end) = match trusted {
+            Some(trusted) => trusted,
+            None => self.rebuild_active(active, &mut epochs)?,
+        };
+        epochs.truncate_from(end);
+        epochs.truncate_before(bases[0]);
+        let (producers, writer) = self.producers(&segments, active_base, end)?;
+        let tip = Tip {
+            log_start: bases[0],
+            end,
+            active: Some(growth),
+            epochs,
+            producers,
+            jitter_seed: jitter_seed(self.dir, topic),
+        };
+        Ok(Some((segments, tip, writer, self.report)))
+    }
+
+    fn len_of(&self, base: Offset, suffix: &str) -> Option<u64> {
+        self.files.get(&names::segment(base, suffix)).copied()
+    }
+
+    fn segment(&self, base: Offset) -> Segment {
+        let entries = |suffix, bytes: usize| self.len_of(base, suffix).unwrap_or(0) / bytes as u64;
+        let index = entries(names::INDEX, INDEX_ENTRY_BYTES) as u32;
+        let times = entries(names::TIME_INDEX, TIME_ENTRY_BYTES) as u32;
+        Segment::new(self.env, self.dir, base, self.len_of(base, names::LOG).unwrap_or(0), index, times)
+    }
+
+    fn check_topic(&mut self, topic: TopicId) -> Result<(), Failure> {
+        let path = self.dir.join(names::PARTITION_METADATA);
+        let found = match self.read_small(&path)? {
+            Some(bytes) => metadata_file::decode(&bytes),
+            None => None,
+        };
+        match found {
+            Some(found) if found == topic => Ok(()),
+            Some(found) => Err(Failure::WrongTopic(found)),
+            None => {
+                self.report.rebuilt.push(path.display().to_string());
+                Ok(self.env.disk.write_whole(&path, metadata_file::encode(topic).as_bytes())?)
+            }
+        }
+    }
+
+    fn read_small(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        read_optional(&*self.env.disk, path, SMALL_FILE_BYTES_MAX)
+    }
+
+    fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {
+        let path = self.dir.join(epochs::FILE_NAME);
+        let epochs = self.read_small(&path)?.and_then(|bytes| Epochs::decode(&bytes));
+        if epochs.is_none() {
+            self.report.rebuilt.push(path.display().to_string());
+        }
+        Ok(epochs)
+    }
+
+    /// The epochs that segments' batches were written under.
+    fn epochs_of(&self, segments: &[Arc<Segment>]) -> io::Result<Epochs> {
+        let mut epochs = Epochs::default();
+        for segment in segments {
+            let note = |header: &BatchHeader, _| epochs.assign(header.leader_epoch, header.base_offset);
+            survey(&**segment, 0, segment.written_end(), segment.base(), Order::Growing, Depth::Headers, note)?;
+        }
+        Ok(epochs)
+    }
+}
+
+fn read_optional(disk: &dyn Disk, path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    match disk.read_whole(path, bytes_max) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
