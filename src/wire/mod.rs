@@ -4,7 +4,7 @@
 //! - [`frame`]: the length in front of every frame, and who else may be knocking.
 //! - [`header`]: request and response headers.
 //! - [`reader`]: the one parser of everything a client sends, with its bounds.
-//! - [`field`]: what a value may be on the wire; [`array`]: arrays that stay in their frame.
+//! - [`field`]: what a value may be on the wire; [`mod@array`]: arrays that stay in their frame.
 //! - [`requests`]: every request as a declaration; [`produce`] and [`fetch`]: the hot pair, with answers of their own.
 //! - [`api_versions`]: the answer that every connection starts with; [`response`]: all other answers.
 //! - [`error`]: Kafka's error codes; [`writer`]: the few things our own answers are written with.

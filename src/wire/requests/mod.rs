@@ -1,6 +1,6 @@
 //! Every request as a declaration, and the way from a body's bytes to one of them.
 //!
-//! - [`define`]: the `request!` macro.
+//! - `define`: the `request!` macro.
 //! - [`cluster`]: who is there: Metadata, FindCoordinator, ApiVersions and the Describe requests of a cluster.
 //! - [`topics`]: CreateTopics, DeleteTopics, CreatePartitions. [`configs`]: the three of them.
 //! - [`offsets`]: ListOffsets, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
