@@ -11,7 +11,7 @@ use super::answers::Answers;
 use super::frame::FrameReader;
 use super::limits::{LINGER, LINGER_BYTES, Limits, OUTPUT_QUEUED_BYTES_MAX, SPILL_AFTER, UNANSWERED_MAX};
 use super::memory::Memory;
-use super::output::Output;
+use super::output::{Output, Spill};
 use super::pieces::Pieces;
 use crate::handlers::call::{Answer, Close, CloseReason, Dispatch, Peer, Reply, Request};
 use crate::metrics::{Metrics, Stage};
@@ -21,8 +21,12 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// A timer that is set again long before it ends: for connections without a limit on idle time.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What all connections share.
 pub struct Shared<D> {
@@ -148,6 +152,8 @@ struct Connection<D> {
     held: bool,
     active: Instant,
     stalled: Option<Stalled>,
+    /// Since when ring memory is held.
+    ring_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -175,7 +181,8 @@ impl<D: Dispatch> Connection<D> {
             held: false,
             active: now,
             stalled: None,
-            timer: Box::pin(sleep_until(now + shared.limits.idle)),
+            ring_since: None,
+            timer: Box::pin(sleep_until(now.checked_add(shared.limits.idle).unwrap_or(now + FAR))),
             shared,
         }
     }
@@ -196,9 +203,8 @@ impl<D: Dispatch> Connection<D> {
             if self.held && self.may_read() {
                 continue;
             }
-            match ready!(self.poll_timer(cx)) {
-                Some(close) => return Poll::Ready(close),
-                None => {}
+            if let Some(close) = ready!(self.poll_timer(cx)) {
+                return Poll::Ready(close);
             }
         }
     }
@@ -284,7 +290,7 @@ impl<D: Dispatch> Connection<D> {
         let body = match reply {
             Reply::Body(body) => body,
             Reply::Throttled(body, time) => {
-                self.muted_until = Some(now + time);
+                self.muted_until = now.checked_add(time);
                 body
             }
             Reply::Silent => {
@@ -324,6 +330,8 @@ impl<D: Dispatch> Connection<D> {
         } else if self.stalled.as_ref().is_none_or(|stalled| stalled.at_bytes != sent) {
             self.stalled = Some(Stalled { since: Instant::now(), at_bytes: sent, spilled: false });
         }
+        let ring = self.output.ring_bytes() > 0;
+        self.ring_since = ring.then(|| self.ring_since.unwrap_or_else(Instant::now));
         if sent != before {
             self.active = Instant::now();
         }
@@ -343,13 +351,14 @@ impl<D: Dispatch> Connection<D> {
     fn next_deadline(&self) -> Option<Instant> {
         let frame = if self.may_read() { self.reader.deadline() } else { None };
         let spill = self.stalled.as_ref().filter(|stalled| !stalled.spilled).map(|stalled| stalled.since + SPILL_AFTER);
-        [frame, spill, self.muted_until, self.idle_at()].into_iter().flatten().min()
+        let ring = self.ring_since.map(|since| since + SPILL_AFTER);
+        [frame, spill, ring, self.muted_until, self.idle_at()].into_iter().flatten().min()
     }
 
     /// When the connection counts as idle: not while a request is being worked on.
     fn idle_at(&self) -> Option<Instant> {
         let working = self.starting.is_some() || !self.answers.is_empty();
-        (!working).then(|| self.active + self.shared.limits.idle)
+        if working { None } else { self.active.checked_add(self.shared.limits.idle) }
     }
 
     /// Acts on the deadlines that have passed at `now`.
@@ -358,10 +367,16 @@ impl<D: Dispatch> Connection<D> {
             self.muted_until = None;
         }
         if let Some(stalled) = self.stalled.as_mut()
+            && !stalled.spilled
             && stalled.since + SPILL_AFTER <= now
         {
             stalled.spilled = true;
-            self.output.spill();
+            self.output.spill(Spill::All);
+            self.ring_since = None;
+        }
+        if self.ring_since.is_some_and(|since| since + SPILL_AFTER <= now) {
+            self.output.spill(Spill::Ring);
+            self.ring_since = None;
         }
         if self.idle_at().is_some_and(|at| at <= now) {
             let detail = format!("nothing happened for {:?}", self.shared.limits.idle);

@@ -2,7 +2,7 @@
 //!
 //! What must hold:
 //! - Nothing is allocated on the word of a length. An idle connection holds no buffer; one that has announced a frame
-//!   holds at most twice the bytes that came (1 KiB at least), and all of it is charged to [`Memory`] first.
+//!   holds a small multiple of the bytes that came (1 KiB at least), and all of it is charged to [`Memory`] first.
 //! - Never a byte is read past the frame but the next frame's length, so there is nothing to carry over.
 //! - A frame that has begun makes progress or ends the connection; while *this side* waits (for memory), no time counts.
 
@@ -119,6 +119,8 @@ impl FrameReader {
     /// Whether the frame is too slow, at `now`. Under pressure, and in the lane, less time is given.
     pub fn overdue(&mut self, now: Instant, memory: &Memory) -> Option<Close> {
         let in_lane = self.in_lane();
+        // Who holds no memory keeps nobody waiting.
+        let hurried = in_lane || (memory.is_pressed() && self.holds_memory());
         let arrived = self.arrived();
         let progress = self.progress.as_mut()?;
         let asked = if in_lane { LANE_PROGRESS_BYTES } else { FRAME_PROGRESS_BYTES };
@@ -126,8 +128,7 @@ impl FrameReader {
             *progress = Progress::new(now, arrived);
             return None;
         }
-        let span: Duration =
-            if in_lane || memory.is_pressed() { FRAME_PROGRESS_SPAN_PRESSED } else { FRAME_PROGRESS_SPAN };
+        let span: Duration = if hurried { FRAME_PROGRESS_SPAN_PRESSED } else { FRAME_PROGRESS_SPAN };
         if now < progress.at + span {
             if now >= progress.check {
                 progress.check = now + FRAME_PROGRESS_SPAN_PRESSED;
@@ -141,6 +142,10 @@ impl FrameReader {
 
     fn in_lane(&self) -> bool {
         self.body.as_ref().and_then(|partial| partial.charge.as_ref()).is_some_and(Charge::in_lane)
+    }
+
+    fn holds_memory(&self) -> bool {
+        self.body.as_ref().is_some_and(|partial| partial.charge.is_some())
     }
 
     fn arrived(&self) -> usize {
@@ -261,7 +266,7 @@ impl Partial {
         if self.buffer.is_empty() {
             return memory.first(self.length, self.length.min(SMALL_FRAME_BYTES));
         }
-        let step = (self.buffer.len() * 2).max(PARTIAL_BYTES_MIN);
+        let step = (self.buffer.len() * memory.growth()).max(PARTIAL_BYTES_MIN);
         memory.more(self.length, step.min(self.length))
     }
 

@@ -29,7 +29,8 @@ pub const UNANSWERED_MAX: usize = 64;
 /// Bytes of answers in memory that wait for one socket; at this number the connection is not read.
 pub const OUTPUT_QUEUED_BYTES_MAX: u64 = 256 * 1024;
 
-/// A socket that took nothing for this long gives back ring memory and file pieces; they are read again from their files.
+/// Ring memory that waits longer than this for its socket is given back, and so are file pieces when the socket took
+/// nothing for so long; they are read again from their files.
 pub const SPILL_AFTER: Duration = Duration::from_millis(500);
 
 /// Most slices in one vectored write.
@@ -58,7 +59,7 @@ pub struct Limits {
     pub connections: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip: usize,
-    /// `connections.max.idle.ms`.
+    /// `connections.max.idle.ms`; `Duration::MAX` for no limit.
     pub idle: Duration,
     /// `socket.request.max.bytes`.
     pub frame_bytes: usize,

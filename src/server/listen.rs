@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 /// One listener as configured.
 #[derive(Clone, Debug)]
@@ -192,10 +192,13 @@ impl<D: Dispatch> Door<D> {
             }
         }
         drop(self.socket);
-        let deadline = Instant::now() + drain;
-        while let Ok(Some(ended)) = timeout_at(deadline, connections.join_next()).await {
-            report(ended);
-        }
+        let answered = async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        };
+        // What is left after the time is cut below.
+        let _ = timeout(drain, answered).await;
         let cut = connections.len();
         if cut > 0 {
             tracing::warn!(

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! - A frame of up to 64 KiB takes from *small*, then from *general*, and waits for *small*: large frames never crowd it out.
-//! - A larger frame takes its first 64 KiB from *general* and, while it grows, as much again as it has: what it holds is
-//!   at most twice what has arrived. When *general* has no more, it queues for the *lane*, whose holder may take its
+//! - A larger frame takes its first 64 KiB from *general* and, while it grows, a small multiple of what has arrived: four
+//!   times while more than half of *general* is free, then twice. When *general* has no more, it queues for the *lane*, whose holder may take its
 //!   full length. Frames above what the lane can hold are refused, so the holder can finish, and a deadline (see
 //!   [`super::frame`]) says that it does.
 //! - A frame that holds nothing waits for its share; one that holds a part waits for the lane, whatever its size. The
@@ -25,6 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget counts in units of so many bytes.
 const UNIT: usize = 1024;
+
+/// See [`Memory::growth`].
+const GROWTH_ROOMY: usize = 4;
+const GROWTH_TIGHT: usize = 2;
 
 /// The least budget that is useful; a smaller setting is raised to it.
 const BUDGET_BYTES_MIN: usize = 2 * 1024 * 1024;
@@ -101,6 +105,13 @@ impl Memory {
     pub fn used_bytes(&self) -> usize {
         let free = self.small.available_permits() + self.general.available_permits();
         (self.shares.0 + self.shares.1).saturating_sub(free) * UNIT + self.lane_used.load(Ordering::Relaxed)
+    }
+
+    /// How many times what it holds a frame may take next: twice, and more while most of the budget is free, which saves
+    /// copies. Always after so many bytes have come.
+    pub fn growth(&self) -> usize {
+        let roomy = self.general.available_permits() > self.shares.1 / 2;
+        if roomy { GROWTH_ROOMY } else { GROWTH_TIGHT }
     }
 
     /// Whether anybody waits for memory: then slow frames are given less time.

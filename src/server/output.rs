@@ -2,8 +2,8 @@
 //!
 //! What must hold:
 //! - File parts are read in pieces of 256 KiB, one being sent while the next is read: at most 512 KiB of file data here.
-//! - A file is read only when the socket takes bytes; a socket that takes none gives back pieces and ring memory (they are
-//!   read again later from their files), so that slow readers pin neither.
+//! - A file is read only when the socket takes bytes. What a slow socket keeps waiting is given back and read again later
+//!   from the files: ring memory after a short time in any case, pieces when the socket takes nothing at all.
 //! - A file that can't be read ends the connection: the length of the answer was sent already.
 
 use super::limits::WRITE_SLICES_MAX;
@@ -27,8 +27,18 @@ pub struct Output<M> {
     loading: Option<Loading>,
     loading_bytes: usize,
     owned_bytes: u64,
+    ring_bytes: u64,
     piece_bytes: usize,
     sent_bytes: u64,
+}
+
+/// What to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spill {
+    /// Slices of the ring.
+    Ring,
+    /// Slices of the ring and pieces.
+    All,
 }
 
 enum Chunk<M> {
@@ -49,6 +59,7 @@ impl<M> Default for Output<M> {
             loading: None,
             loading_bytes: 0,
             owned_bytes: 0,
+            ring_bytes: 0,
             piece_bytes: 0,
             sent_bytes: 0,
         }
@@ -64,6 +75,7 @@ impl<M> Output<M> {
             match part {
                 Part::Bytes(bytes) => self.push_owned(bytes),
                 Part::Tail { bytes, file, position } if !bytes.is_empty() => {
+                    self.ring_bytes += bytes.len() as u64;
                     self.chunks.push_back(Chunk::Backed { bytes, file, position, piece: false });
                 }
                 Part::File { file, position, length } if length > 0 => {
@@ -97,13 +109,22 @@ impl<M> Output<M> {
         self.sent_bytes
     }
 
-    /// Gives back ring memory and pieces; what they held is read from the files when the socket takes it.
-    pub fn spill(&mut self) {
+    /// Bytes of the ring that are held.
+    pub fn ring_bytes(&self) -> u64 {
+        self.ring_bytes
+    }
+
+    /// Gives back `what`; what it held is read from the files when the socket takes it.
+    pub fn spill(&mut self, what: Spill) {
+        // A piece that is being read belongs to the first file part, and that may be another one now.
         self.loading = None;
         self.loading_bytes = 0;
-        self.piece_bytes = 0;
+        self.ring_bytes = 0;
         for chunk in &mut self.chunks {
-            if let Chunk::Backed { bytes, file, position, .. } = chunk {
+            if let Chunk::Backed { bytes, file, position, piece } = chunk
+                && (what == Spill::All || !*piece)
+            {
+                self.piece_bytes -= if *piece { bytes.len() } else { 0 };
                 let (file, position, length) = (Arc::clone(file), *position, bytes.len() as u64);
                 *chunk = Chunk::File { file, position, length };
             }
@@ -240,7 +261,11 @@ impl<M> Output<M> {
                 Some(Chunk::Owned(_)) => self.owned_bytes -= step as u64,
                 Some(Chunk::Backed { position, piece, .. }) => {
                     *position += step as u64;
-                    self.piece_bytes -= if *piece { step } else { 0 };
+                    if *piece {
+                        self.piece_bytes -= step;
+                    } else {
+                        self.ring_bytes -= step as u64;
+                    }
                 }
                 Some(Chunk::File { .. } | Chunk::End(_)) | None => {}
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::server::limits;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -19,7 +20,7 @@ async fn watch(running: &Running, time: Duration) -> Watch {
     while Instant::now() < until {
         correlation += 1;
         seen.slowest = seen.slowest.max(client.echo(correlation).await);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         running.client().await.echo(correlation).await;
         seen.connect_slowest = seen.connect_slowest.max(begun.elapsed());
         seen.peak = seen.peak.max(resident());
@@ -67,7 +68,9 @@ fn h1_h3_announced_frames_cost_nothing() {
             seen.slowest,
             seen.connect_slowest
         );
-        assert!(seen.charged > 0 && seen.charged <= 500 * 1024 + 4096, "{} bytes charged", seen.charged);
+        // 1 KiB each, and what the two workers set aside in the moment of a read.
+        let allowed = 1..=500 * 1024 + 3 * limits::SMALL_FRAME_BYTES;
+        assert!(allowed.contains(&seen.charged), "{} bytes charged", seen.charged);
         assert!(seen.peak - base < 16 * MIB, "{grown} KiB for 500 announcements");
         assert!(seen.slowest.max(seen.connect_slowest) < Duration::from_secs(1));
         sending.abort();
@@ -88,7 +91,7 @@ fn h1_half_sent_frames_stay_within_the_budget() {
         running.client().await.echo(0).await;
         let base = resident();
         let mut held = Vec::new();
-        for at in 0..50 {
+        for at in 0..30 {
             let mut client = running.client().await;
             let whole = padded(Ask::Echo, at, 0, 4_000_000);
             // Half of it, as far as the server takes it; then nothing more.
@@ -100,10 +103,10 @@ fn h1_half_sent_frames_stay_within_the_budget() {
         sleep(Duration::from_millis(500)).await;
         let seen = watch(&running, Duration::from_secs(3)).await;
         let grown = (seen.peak - base) / 1024;
-        println!("50 half frames: charged {} KiB, resident +{grown} KiB", seen.charged / 1024);
+        println!("30 half frames: charged {} KiB, resident +{grown} KiB", seen.charged / 1024);
         assert!(seen.charged <= budget, "{} bytes charged", seen.charged);
         // The senders live in this process, too: each holds a frame of 4 MB.
-        let senders = 50 * 4_000_016;
+        let senders = 30 * 4_000_016;
         assert!(seen.peak - base < senders + 2 * budget as u64, "{grown} KiB");
         assert!(seen.slowest.max(seen.connect_slowest) < Duration::from_secs(1), "{:?}", seen.slowest);
 

@@ -56,9 +56,37 @@ async fn frames_may_come_in_any_pieces() {
         for at in 0..40 {
             let answer = client.receive().await;
             assert_eq!(answer.len(), 12 + at as usize * 7, "cut {cut}");
-            assert_eq!(answer[..4], (at as i32).to_be_bytes());
+            assert_eq!(answer[..4], i32::to_be_bytes(at));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_bytes_disturb_nobody() {
+    let running = serve(test_limits());
+    let mut healthy = running.client().await;
+    for seed in 1..=400u64 {
+        let mut client = running.client().await;
+        let mut state = seed;
+        let mut bytes: Vec<u8> = (0..seed % 97)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 56) as u8
+            })
+            .collect();
+        if seed % 3 == 0 && bytes.len() > 4 {
+            // A plausible length, so that the bytes behind it count as a request.
+            let length = (bytes.len() - 4) as i32;
+            bytes[..4].copy_from_slice(&length.to_be_bytes());
+        }
+        let _ = client.0.write_all(&bytes).await;
+        if seed % 50 == 0 {
+            healthy.echo(seed as i32).await;
+        }
+    }
+    drop(healthy);
+    running.until_empty().await;
+    assert_eq!(running.memory.used_bytes(), 0);
 }
 
 /// Paused time leaps to the next timer whenever nobody runs, even while bytes are on their way through the system:
@@ -144,6 +172,18 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     assert!((Duration::from_secs(599)..Duration::from_secs(610)).contains(&took), "{took:?}");
     assert_eq!(running.metrics.connections.closed_count("idle"), 1);
     assert_eq!(waiting.correlation().await, 9, "who waits for an answer is not idle");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_idle_limit_nobody_is_idle() {
+    let running = serve(Limits { idle: Duration::MAX, drain: Duration::MAX, ..test_limits() });
+    let mut client = running.client().await;
+    client.echo(1).await;
+    sleep(Duration::from_secs(10 * 24 * 60 * 60)).await;
+    client.echo(2).await;
+    running.signal.stop();
+    client.closed().await;
+    assert_eq!(running.task.await.expect("the server ends").cut, 0);
 }
 
 #[tokio::test]

@@ -95,7 +95,9 @@ fn a_port_in_use_is_named() {
     runtime.block_on(async {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let config = ListenerConfig { bind: taken.local_addr().expect("its address"), ..local_listener() };
-        let error = Server::bind(&[config.clone()], test_limits(), test_metrics()).err().expect("the port is taken");
+        let error = Server::bind(std::slice::from_ref(&config), test_limits(), test_metrics())
+            .err()
+            .expect("the port is taken");
         let text = error.to_string();
         assert!(text.contains("PLAINTEXT") && text.contains(&config.bind.to_string()), "{text}");
     });

@@ -339,7 +339,7 @@ impl Client {
 
     /// Sends an echo and gets it back; says how long it took.
     async fn echo(&mut self, correlation: i32) -> Duration {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         self.send(&request(Ask::Echo, correlation, 0)).await;
         assert_eq!(self.correlation().await, correlation);
         begun.elapsed()
