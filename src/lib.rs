@@ -16,3 +16,6 @@ pub mod server;
 pub mod settings;
 pub mod store;
 pub mod wire;
+
+#[cfg(test)]
+mod tidy;

@@ -132,7 +132,9 @@ fn only_some_modules_know_tokio() {
 #[test]
 fn nothing_prints_or_reads_a_clock_in_passing() {
     let forbidden = ["println!", "eprintln!", "dbg!", "Instant::now", "SystemTime::now", "std::env::var"];
-    let may = |source: &Source| matches!(source.module.as_str(), "cli" | "main" | "config" | "serve") || source.path == "src/base/clock.rs";
+    // server and handlers wait on the clock of their runtime, which tests can hold
+    let outermost = ["cli", "main", "config", "serve", "server", "handlers"];
+    let may = |source: &Source| outermost.contains(&source.module.as_str()) || source.path == "src/base/clock.rs";
     let mut broken = Vec::new();
     for source in sources().iter().filter(|source| !source.is_test && !may(source)) {
         for (number, line) in code(&source.text) {
@@ -160,7 +162,9 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn folders_open_with_their_contract() {
-    let opens = |source: &Source| source.text.starts_with("//! ") && source.text.lines().take_while(|line| line.starts_with("//!")).count() >= 3;
+    let opens = |source: &Source| {
+        source.text.starts_with("//! ") && source.text.lines().take_while(|line| line.starts_with("//!")).count() >= 3
+    };
     let broken: Vec<_> = sources()
         .iter()
         .filter(|source| source.path.ends_with("/mod.rs") && !source.is_test && !opens(source))

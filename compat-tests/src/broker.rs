@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// How long a start may take before it counts as hung. Ten times the design's one second for the largest case.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a graceful stop may take before it counts as hung.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);

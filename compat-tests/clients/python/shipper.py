@@ -14,7 +14,7 @@ from pathlib import Path
 import contract
 import debian
 
-DRAIN_S = 60
+DRAIN_S = 30
 STOP_S = 70
 FEED_LINES = 1000
 FEED_PAUSE_S = 0.01
@@ -37,8 +37,12 @@ class Shipper:
         """The daemon in the foreground on `daemon.conf`."""
         raise NotImplementedError
 
-    def counts(self):
-        """(acknowledged, given up) by the daemon's own statistics."""
+    def settled(self, count):
+        """Whether the daemon's own statistics say that it is through with so many records; asked while it runs."""
+        raise NotImplementedError
+
+    def outcome(self, count):
+        """(acknowledged, given up) of so many records by the daemon's own account; asked when it has ended."""
         raise NotImplementedError
 
     def run(self, values):
@@ -53,11 +57,10 @@ class Shipper:
         try:
             self.feed(values)
             deadline = time.monotonic() + DRAIN_S
-            while sum(self.counts()) < len(values) and time.monotonic() < deadline:
+            while not self.settled(len(values)) and time.monotonic() < deadline:
                 if daemon.poll() is not None:
                     raise RuntimeError(errors.read_text(errors="replace").strip() or "the daemon ended early")
                 time.sleep(0.1)
-            return self.counts()
         finally:
             if daemon.poll() is None:
                 daemon.send_signal(signal.SIGTERM)
@@ -66,6 +69,7 @@ class Shipper:
                 except subprocess.TimeoutExpired:
                     daemon.kill()
                     daemon.wait()
+        return self.outcome(len(values))
 
     def feed(self, values):
         with open(self.folder / "input.log", "ab", buffering=0) as lines:

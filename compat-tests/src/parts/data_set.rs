@@ -71,13 +71,11 @@ fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) -> 
         }
         report.result(format!("{} produces {} records", client.name, rows.len()), produced.map(|_| String::new()));
     }
-    let pair = |(from, not_carried): &(_, Words)| {
-        let not_carried = not_carried.clone();
+    let mut pairs = Vec::new();
+    for (from, not_carried) in &producers {
         let readers = clients.all.iter().filter(|to| to.consumes);
-        let from: &Client = from;
-        readers.map(move |to| Pair { from, to, not_carried: not_carried.clone() }).collect::<Vec<_>>()
-    };
-    let pairs: Vec<Pair> = producers.iter().flat_map(pair).collect();
+        pairs.extend(readers.map(|to| Pair { from, to, not_carried: not_carried.clone() }));
+    }
     let outcomes = compare_all(clients, bootstrap, &expected, &pairs);
     let mut table = BTreeMap::new();
     for (pair, outcome) in pairs.iter().zip(outcomes) {
@@ -110,7 +108,7 @@ fn produce(clients: &Clients, client: &Client, bootstrap: &str, file: &Path, cou
     admin::create_topic(bootstrap, &topic, PARTITIONS, &[])?;
     let input = file.to_str().ok_or("path is not UTF-8")?;
     let answer = clients.run(client, &["produce", "--bootstrap", bootstrap, "--topic", &topic, "--input", input])?;
-    if answer["ok"] == true && answer["acked"] == count { Ok(String::new()) } else { Err(answer.to_string()) }
+    if answer["ok"] == true && answer["acked"] == count { Ok(not_carried(&answer)) } else { Err(answer.to_string()) }
 }
 
 /// Compares all pairs, a few client programs at a time; outcomes in the order of the pairs.

@@ -196,18 +196,12 @@ fn dump(tool: &Tool, files: &[PathBuf]) -> Result<String, String> {
     tool.offline("DumpLogSegments", &["--deep-iteration", "--files", &names.join(",")])
 }
 
-/// The findings in a dump, by the words that DumpLogSegments has for them.
+/// The findings in a dump, by the words that DumpLogSegments has for them. It calls the first offset of every segment but
+/// the first "-1 is followed by" it, on Kafka's own files too: that is no finding, any other pair is.
 fn dump_findings(output: &str) -> Vec<&str> {
-    let words = [
-        "isvalid: false",
-        "Mismatches in",
-        "Non-consecutive offsets",
-        "invalid bytes",
-        "not found in log",
-        "xception",
-        "Could not",
-    ];
-    output.lines().filter(|line| words.iter().any(|word| line.contains(word))).collect()
+    let words = ["isvalid: false", "Mismatches in", "invalid bytes", "not found in log", "xception", "Could not"];
+    let pair = |line: &str| line.contains(" is followed by ") && !line.trim_start().starts_with("-1 is followed by ");
+    output.lines().filter(|line| pair(line) || words.iter().any(|word| line.contains(word))).collect()
 }
 
 fn dumpable(data: &Path) -> Result<Vec<PathBuf>, String> {
@@ -252,7 +246,13 @@ const DAMAGE: &[(&str, (&str, Damage))] = &[
         }),
     ),
     ("a segment cut inside a batch", ("log", |bytes| bytes.truncate(bytes.len() - 7))),
-    ("an index entry that points into a batch", ("index", |bytes| bytes[15] ^= 1)),
+    (
+        "an index entry that points into a batch",
+        ("index", |bytes| {
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+        }),
+    ),
 ];
 
 /// Damages one file of a copy; both readers must find it.
@@ -267,7 +267,8 @@ fn damaged(context: &Context, tool: &Tool, data: &Path, (kind, damage): (&str, D
         std::fs::copy(&file, &to).map_err(|error| error.to_string())?;
         copied.push(to);
     }
-    let victim = copied.iter().find(|file| file.extension().is_some_and(|own| own == kind)).ok_or("no such file")?;
+    let victims = copied.iter().filter(|file| file.extension().is_some_and(|own| own == kind));
+    let victim = victims.max_by_key(|file| file.metadata().map_or(0, |meta| meta.len())).ok_or("no such file")?;
     let mut bytes = std::fs::read(victim).map_err(|error| error.to_string())?;
     damage(&mut bytes);
     std::fs::write(victim, bytes).map_err(|error| error.to_string())?;
