@@ -15,9 +15,7 @@ use super::call::{
     Advertised, Answer, Close, ConnectionId, Dispatch, Listener, Peer, Reply, Request as Frame, StopSignal, stop_signal,
 };
 use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
-use crate::base::{
-    Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
-};
+use crate::base::{Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
 use crate::metadata::{Change, Image, MetadataLog};
