@@ -28,8 +28,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("server", 11),
     ("config", 12),
     ("cli", 13),
-    ("serve", 13),
-    ("main", 14),
+    ("serve", 14),
+    ("main", 15),
 ];
 
 /// Pairs that must not know each other although their floors would allow it.

@@ -33,6 +33,7 @@ pub(super) async fn answer(
         let mut result = AlterConfigsResourceResponse::default();
         result.resource_type = kind;
         result.resource_name = name;
+        result.error_message = None;
         if let Err((code, message)) = outcome {
             result.error_code = code.code();
             result.error_message = Some(text(message));

@@ -38,6 +38,7 @@ pub(super) async fn answer(
         };
         let mut result = CreatePartitionsTopicResult::default();
         result.name = TopicName(topic.name.clone());
+        result.error_message = None;
         if let Err((code, message)) = outcome {
             result.error_code = code.code();
             result.error_message = Some(text(message));

@@ -233,6 +233,7 @@ fn failed(name: &Str, refused: &Refused) -> CreatableTopicResult {
 fn succeeded(topics: &Topics, header: &RequestHeader, new: &NewTopic, topic: Option<&Topic>) -> CreatableTopicResult {
     let mut result = CreatableTopicResult::default();
     result.name = TopicName(text(&*new.name));
+    result.error_message = None;
     if let Some(topic) = topic {
         result.topic_id = topic.id.0;
         tracing::info!(topic = %topic.name, id = %topic.id, partitions = topic.partitions, "topic created");

@@ -9,6 +9,7 @@ use kafka_protocol::messages::DescribeClientQuotasResponse;
 
 pub(super) fn answer(header: &RequestHeader, _request: &DescribeClientQuotasRequest) -> Outcome {
     let mut response = DescribeClientQuotasResponse::default();
+    response.error_message = None;
     response.entries = Some(Vec::new()); // null is what an error carries
     done(header, &response, ErrorCode::None)
 }

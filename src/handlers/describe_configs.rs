@@ -30,6 +30,7 @@ pub(super) fn answer(
     for asked in &request.resources {
         let mut result = DescribeConfigsResult::default();
         result.resource_type = asked.resource_type;
+        result.error_message = None;
         match describe(topics, node, &asked) {
             Ok(keys) => {
                 let wanted: Option<HashSet<Str>> =

@@ -30,12 +30,14 @@ pub(super) fn answer(
     request: &DescribeQuorumRequest,
 ) -> Outcome {
     let mut response = DescribeQuorumResponse::default();
+    response.error_message = None;
     for asked in &request.topics {
         let mut topic = TopicData::default();
         for partition in &asked.partitions {
             let known = *asked.topic_name == *CLUSTER_METADATA_TOPIC && partition.partition_index.0 == 0;
             let mut data = PartitionData::default();
             data.partition_index = partition.partition_index.0;
+            data.error_message = None;
             if known {
                 tell(&mut data, image, place, now, header);
             } else {

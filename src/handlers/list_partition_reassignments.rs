@@ -8,5 +8,7 @@ use crate::wire::{ErrorCode, RequestHeader};
 use kafka_protocol::messages::ListPartitionReassignmentsResponse;
 
 pub(super) fn answer(header: &RequestHeader, _request: &ListPartitionReassignmentsRequest) -> Outcome {
-    done(header, &ListPartitionReassignmentsResponse::default(), ErrorCode::None)
+    let mut response = ListPartitionReassignmentsResponse::default();
+    response.error_message = None;
+    done(header, &response, ErrorCode::None)
 }

@@ -195,14 +195,18 @@ async fn append(topics: &Topics, peer: &Peer, work: &mut [TopicSteps]) {
     if bytes == 0 {
         return;
     }
-    let mut room = topics.partitions().reserve(bytes).await;
+    // A broker that stops answers what it began and begins nothing (DESIGN 2.7).
+    let mut room = match peer.stopping.is_stopping() {
+        false => topics.partitions().reserve(bytes).await.ok(),
+        true => None,
+    };
     for step in work.iter_mut().flat_map(|topic| &mut topic.steps) {
         let Step::Checked(_) = step else { continue };
         let placeholder = Step::Answered(PartitionProduceResponse::failed(PartitionIndex(-1), ErrorCode::None));
         let Step::Checked(batch) = std::mem::replace(step, placeholder) else { continue };
         *step = match &mut room {
-            Ok(room) => append_one(batch, room),
-            Err(_closed) => Step::Answered(closed(peer, batch.index)),
+            Some(room) => append_one(batch, room),
+            None => Step::Answered(closed(peer, batch.index)),
         };
     }
 }

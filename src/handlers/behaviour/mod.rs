@@ -15,15 +15,13 @@ use super::call::{
     Advertised, Answer, Close, ConnectionId, Dispatch, Listener, Peer, Reply, Request as Frame, StopSignal, stop_signal,
 };
 use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
-use crate::base::{
-    Body, ManualClock, NodeId, Part, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
-};
-use crate::io::disk::{Disk, FaultyDisk};
+use crate::base::{Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
+use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
 use crate::metadata::{Change, Image, MetadataLog};
 use crate::metrics::{Metrics, Protocol};
 use crate::partition::Partitions;
-use crate::record::{BatchBuilder, NewRecord, Record, Records};
+use crate::record::{BatchBuilder, Record, Records};
 use crate::settings::{Origin, StaticValue, Statics};
 use crate::store::{DataDir, Store, StoreConfig};
 use crate::wire::api::API_TABLE;

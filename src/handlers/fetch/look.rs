@@ -87,7 +87,12 @@ impl<'a> Look<'a> {
         }
         let first = self.bytes == 0;
         let room = entry.wanted.bytes_max.min(self.left);
-        let (code, result) = match partition.read(entry.wanted.offset, room, first, self.upto).await {
+        // Without room nothing is planned on disk; what is there is told by the marks.
+        let read = match first || room > 0 {
+            true => partition.read(entry.wanted.offset, room, first, self.upto).await,
+            false => without_room(&partition, entry.wanted.offset),
+        };
+        let (code, result) = match read {
             Ok(result) => (ErrorCode::None, result),
             Err(ReadError::Deleted) => return Seen::failed(entry, self.unknown(), false),
             Err(error) => {
@@ -162,6 +167,15 @@ impl<'a> Look<'a> {
     fn unknown(&self) -> ErrorCode {
         if self.by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
     }
+}
+
+/// What a read says that may return nothing.
+fn without_room(partition: &Partition, asked: Offset) -> Result<ReadResult, ReadError> {
+    let watermarks = partition.watermarks();
+    if asked < watermarks.log_start || asked > watermarks.end {
+        return Err(ReadError::OutOfRange { asked, watermarks });
+    }
+    Ok(ReadResult { next: asked, watermarks, ..ReadResult::default() })
 }
 
 /// Finds an entry's partition: the one that its interest holds, else by the metadata. A topic that was deleted and made

@@ -60,7 +60,7 @@ async fn a_topic_created_again_never_meets_its_past() {
 async fn deletion_races_with_appends() {
     const ROUNDS: u128 = 60;
     let setup = Arc::new(Setup::new(3));
-    let mut writers = Vec::new();
+    let (mut writers, mut deletions) = (Vec::new(), Vec::new());
     for topic in 1..=ROUNDS {
         let partition = setup.named(topic, 0, "same");
         for writer in 0..3 {
@@ -84,8 +84,15 @@ async fn deletion_races_with_appends() {
             tokio::time::sleep(Duration::from_micros((topic as u64 % 7) * 150)).await;
             let stored = read_all_unless_deleted(&partition).await;
             assert!(!contains_other(&stored, topic), "topic {topic} holds another's records");
-            assert!(setup.delete(topic, 0));
+            // At the same time as its successor is made and written.
+            deletions.push(tokio::task::spawn_blocking({
+                let setup = setup.clone();
+                move || assert!(setup.delete(topic, 0))
+            }));
         }
+    }
+    for deletion in deletions {
+        deletion.await.expect("no panic");
     }
     for writer in writers {
         writer.await.expect("no panic");

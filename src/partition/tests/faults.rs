@@ -142,3 +142,27 @@ async fn a_shutdown_on_a_full_disk_ends() {
     let after = Setup::over(Bench::on(setup.bench.disk.kill()));
     assert_eq!(after.partition(1, 0).watermarks().end, Offset(1));
 }
+
+/// A log that is deleted while its pass waits for room on another's account is not written any more: its directory
+/// would come back.
+#[tokio::test]
+async fn a_log_deleted_in_a_waiting_pass_stays_deleted() {
+    let setup = Setup::new(7);
+    let (full, doomed) = (setup.partition(1, 0), setup.partition(2, 0));
+    setup.commit(&doomed, &batch(&[b"x"])).await;
+    setup.bench.gated.close();
+    let third = setup.append(&setup.partition(3, 0), &batch(&[b"holds the thread"])).await.expect("appended");
+    setup.bench.gated.await_sync();
+    setup.bench.disk.fail_always(Operation::Write, "topic1-0", Fault::Full);
+    let waiting = setup.append(&full, &batch(&[b"y"])).await.expect("appended");
+    let dropped = setup.append(&doomed, &batch(&[b"z"])).await.expect("appended");
+    setup.bench.gated.open_gate();
+    soon(third.durable()).await.expect("durable");
+    eventually(|| setup.store.health() == StoreHealth::DiskFull).await;
+    setup.delete(2, 0);
+    assert_eq!(soon(dropped.durable()).await, Err(AckError::Deleted));
+    eventually(|| setup.bench.disk_names().iter().all(|name| name != "topic2-0")).await;
+    setup.bench.disk.heal();
+    soon(waiting.durable()).await.expect("durable");
+    assert!(setup.bench.disk_names().iter().all(|name| name != "topic2-0"));
+}

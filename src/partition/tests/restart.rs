@@ -1,7 +1,7 @@
 use super::*;
 use crate::io::disk::faulty::Chance;
 use crate::store::fixture::{batch, produced};
-use crate::store::{DataDirError, OpenError};
+use crate::store::{DataDirError, Durability, OpenError};
 
 const PARTITIONS: i32 = 5;
 
@@ -94,6 +94,45 @@ async fn power_may_go_at_any_moment() {
                 assert!(bytes.windows(value.len()).any(|window| window == value.as_bytes()), "seed {seed}");
             }
         }
+    }
+}
+
+/// What a start finds in the page cache is shown to readers, so it must not depend on the page cache any more.
+#[tokio::test]
+async fn what_was_recovered_is_durable_before_it_is_seen() {
+    for seed in 0..10 {
+        let mut bench = Bench::new(seed);
+        bench.durability = Durability::Os;
+        let setup = Setup::over(bench);
+        write(&setup, &mut Chance::new(seed)).await;
+        let mut disk = setup.bench.disk.kill();
+        let mut seen = Vec::new();
+        for start in ["after kill -9", "after a loss of power"] {
+            let after = Setup::over(Bench::on(disk));
+            assert!(!after.store.was_clean());
+            for index in 0..PARTITIONS {
+                let now = read_all(&after.partition(1, index), Offset(0), 1 << 20).await;
+                match seen.get(index as usize) {
+                    None => seen.push(now),
+                    Some(before) => assert!(now == *before, "seed {seed}, {start}: partition {index} lost something"),
+                }
+            }
+            disk = after.bench.disk.crash(seed);
+        }
+    }
+}
+
+/// The mark of a clean stop holds for one start.
+#[tokio::test]
+async fn a_crash_after_a_clean_start_is_not_taken_for_clean() {
+    let setup = Setup::new(4);
+    setup.commit(&setup.partition(1, 0), &batch(&[b"x"])).await;
+    setup.store.shutdown().expect("clean");
+    let mut disk = setup.bench.disk.crash(1);
+    for clean in [true, false, false] {
+        let after = Setup::over(Bench::on(disk));
+        assert_eq!(after.store.was_clean(), clean);
+        disk = after.bench.disk.crash(2);
     }
 }
 
