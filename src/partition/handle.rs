@@ -155,8 +155,9 @@ impl Partition {
 
 impl DurableListener for Partition {
     fn advanced(&self, watermarks: Watermarks) {
-        self.acks.release(watermarks.durable);
+        // Marked before acknowledged: who was told of a batch finds it with the next look.
         self.raise_all();
+        self.acks.release(watermarks.durable);
     }
 
     fn failed(&self) {
