@@ -11,7 +11,11 @@ pub mod metadata;
 pub mod metrics;
 pub mod partition;
 pub mod record;
+pub mod serve;
 pub mod server;
 pub mod settings;
 pub mod store;
 pub mod wire;
+
+#[cfg(test)]
+mod tidy;

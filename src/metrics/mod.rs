@@ -1,1 +1,116 @@
-//! metrics
+//! Floor 1: every metric of the broker, one function each. Names live here alone, in [`families`].
+//!
+//! - [`families`]: the table of families: name, type, labels, meaning; docs/metrics.md is made from it.
+//! - [`requests`]: requests by API: outcomes, durations by stage, sizes.
+//! - [`connections`]: connections by listener-side event.
+//! - [`topics`]: bytes, records and log size by topic, bounded in number.
+//! - [`storage`]: syncs, recovery, memory of the write and read path.
+//! - [`sampled`]: values that live elsewhere and are read at scrape.
+//! - [`exposition`]: the text that Prometheus reads.
+//!
+//! What must hold: a hot path touches atomics or handles that it holds, never a label look-up. No label is made of what
+//! clients invent, but for topic names, and those are capped. A family is registered by [`Metrics::new`], described in
+//! [`families::FAMILIES`], a row in docs/metrics.md and a panel in grafana/: tests compare all four.
+//!
+//! Families under other systems' names (ecosystem boards) join as further collectors on the same registry, reading the
+//! same atomics: [`topics::Topics`] and [`requests::Requests`] hand out what they need.
+
+pub mod connections;
+pub mod exposition;
+pub mod families;
+pub mod requests;
+mod sampled;
+pub mod storage;
+pub mod topics;
+
+pub use connections::{Connections, Refusal};
+pub use requests::{Requests, Stage};
+pub use storage::Storage;
+pub use topics::{TopicCounters, Topics};
+
+use prometheus::{IntGauge, Opts, Registry};
+use sampled::Sampled;
+
+/// What the metrics must be told of the protocol, which they don't know.
+pub struct Protocol {
+    /// API keys and names, as `("Produce", 0)` has them.
+    pub apis: Vec<(i16, &'static str)>,
+    /// The name of an error code; `none` for 0.
+    pub error_name: fn(i16) -> &'static str,
+}
+
+/// All metrics of a broker; made once, shared by everybody.
+pub struct Metrics {
+    /// Requests.
+    pub requests: Requests,
+    /// Connections.
+    pub connections: Connections,
+    /// Topics.
+    pub topics: Topics,
+    /// Storage and memory.
+    pub storage: Storage,
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Registers every family on `registry`. `topics_max` bounds the topics that have series of their own.
+    ///
+    /// # Errors
+    /// When `registry` already holds one of the names.
+    pub fn new(
+        registry: Registry,
+        protocol: Protocol,
+        version: &str,
+        revision: &str,
+        topics_max: usize,
+    ) -> Result<Metrics, prometheus::Error> {
+        let build = Opts::new(families::BUILD_INFO.name, families::BUILD_INFO.help)
+            .const_label("version", version)
+            .const_label("revision", revision);
+        let build = IntGauge::with_opts(build)?;
+        build.set(1);
+        registry.register(Box::new(build))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Metrics {
+            requests: Requests::register(&registry, protocol)?,
+            connections: Connections::register(&registry)?,
+            topics: Topics::register(&registry, topics_max)?,
+            storage: Storage::register(&registry)?,
+            registry,
+        })
+    }
+
+    /// What Prometheus reads: text format 0.0.4.
+    pub fn text(&self) -> String {
+        exposition::text(&self.registry)
+    }
+
+    /// Bytes of request frames in memory, read at scrape.
+    pub fn sample_request_memory(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::REQUEST_MEMORY_BYTES, read);
+    }
+
+    /// The bound of [`Self::sample_request_memory`], read at scrape.
+    pub fn sample_request_memory_limit(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::REQUEST_MEMORY_LIMIT_BYTES, read);
+    }
+
+    /// Bytes of the memory tail that consumers read, read at scrape.
+    pub fn sample_ring_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RING_BYTES, read);
+    }
+
+    /// Bytes appended and not yet durable, read at scrape.
+    pub fn sample_commit_queue_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::COMMIT_QUEUE_BYTES, read);
+    }
+
+    /// Recovery's progress, 0 to 1, read at scrape.
+    pub fn sample_recovery_progress(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RECOVERY_PROGRESS_RATIO, read);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The real binary as a child process, on loopback and free ports, ended by its own process id.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a start may take before it counts as hung. Ten times the design's one second for the largest case.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a graceful stop may take before it counts as hung.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a broker is started.
+#[derive(Clone)]
+pub struct Setup {
+    /// The program.
+    pub binary: PathBuf,
+    /// Its data directory.
+    pub data: PathBuf,
+    /// Port of the client listener; taken before the start, so that restarts keep it.
+    pub port: u16,
+    /// Properties given with `-o`.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// A broker with its data in `data`, on a port that is free now.
+    pub fn new(binary: &Path, data: &Path) -> Self {
+        Setup { binary: binary.to_owned(), data: data.to_owned(), port: free_port(), properties: Vec::new() }
+    }
+
+    /// The same with one more property.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the broker and waits for its ready line.
+    pub fn start(&self) -> Result<Ottla, String> {
+        Ottla::start(self)
+    }
+}
+
+/// A port of the loopback interface that nobody has at the moment.
+pub fn free_port() -> u16 {
+    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    socket.local_addr().expect("bound").port()
+}
+
+/// A running broker.
+pub struct Ottla {
+    child: Child,
+    /// `host:port` for clients.
+    pub bootstrap: String,
+    /// `host:port` of the admin endpoint.
+    pub admin: String,
+    /// From spawning the process to its ready line.
+    pub ready_after: Duration,
+}
+
+impl Ottla {
+    fn start(setup: &Setup) -> Result<Self, String> {
+        let mut command = Command::new(&setup.binary);
+        command.arg("serve").arg("--data-dir").arg(&setup.data);
+        command.arg("--listener").arg(format!("PLAINTEXT://127.0.0.1:{}", setup.port));
+        command.arg("--admin").arg("127.0.0.1:0");
+        for (key, value) in &setup.properties {
+            command.arg("-o").arg(format!("{key}={value}"));
+        }
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(setup.data.with_extension("log"));
+        command.stdout(Stdio::piped()).stderr(log.map_err(|error| format!("broker log: {error}"))?);
+        let begun = Instant::now();
+        let mut child = command.spawn().map_err(|error| format!("{}: {error}", setup.binary.display()))?;
+        let lines = lines_of(child.stdout.take().expect("piped"));
+        let mut seen = Vec::new();
+        loop {
+            let left = READY_WITHIN.saturating_sub(begun.elapsed());
+            match lines.recv_timeout(left) {
+                Ok(line) => seen.push(line),
+                Err(why) => {
+                    let _ = child.kill();
+                    let status = child.wait();
+                    return Err(format!("not ready ({why}, {status:?}); it said {seen:?}"));
+                }
+            }
+            if let Some(admin) = ready(&seen) {
+                let bootstrap = format!("127.0.0.1:{}", setup.port);
+                return Ok(Ottla { child, bootstrap, admin, ready_after: begun.elapsed() });
+            }
+        }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process still runs.
+    pub fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends the process as a power-off of the process would: SIGKILL, no chance to tidy up.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks the process to stop and waits for it. The exit code, or why there is none.
+    pub fn stop(mut self) -> Result<i32, String> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|error| error.to_string())?;
+        let begun = Instant::now();
+        while begun.elapsed() < STOPPED_WITHIN {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.code().ok_or_else(|| format!("ended by {status}")),
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err(format!("still running {STOPPED_WITHIN:?} after SIGTERM"))
+    }
+
+    /// Memory of the process in bytes: resident now, and at its highest.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            let kib =
+                line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok());
+            kib.unwrap_or(0) * 1024
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    /// How many descriptors the process has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+}
+
+impl Drop for Ottla {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines that a child prints, read on a thread of their own so that it never blocks on a full pipe.
+fn lines_of(stdout: std::process::ChildStdout) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// The admin address, once the ready line is there.
+fn ready(lines: &[String]) -> Option<String> {
+    lines.iter().find(|line| line.contains("ready in"))?;
+    lines.iter().find_map(|line| {
+        let after = line.split("http://").nth(1)?;
+        let end = after.find(|c: char| c.is_whitespace() || c == '/' || c == ',').unwrap_or(after.len());
+        Some(after[..end].to_owned())
+    })
+}

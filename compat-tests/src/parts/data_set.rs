@@ -1,0 +1,165 @@
+//! A real data set through every pair of clients: each that can produces it once, each that can reads it by partition,
+//! and every pair is compared by checksum over key, value, headers and timestamp.
+
+use crate::admin;
+use crate::clients::{Client, Clients};
+use crate::parts::Context;
+use crate::record::{Checksum, Row, read_rows};
+use crate::report::{Outcome, Report};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Partitions of the data set.
+const PARTITIONS: i32 = 4;
+/// The least number of records that makes a real data set.
+const RECORDS_MIN: usize = 100_000;
+/// Client programs that run at once.
+const AT_ONCE: usize = 2;
+
+/// What one partition must hold.
+struct Expected {
+    count: usize,
+    whole: String,
+    columns: BTreeMap<String, String>,
+}
+
+fn expected(rows: &[Row]) -> Vec<Expected> {
+    let partition = |number: i32| {
+        let (mut sum, mut count) = (Checksum::default(), 0);
+        for row in rows.iter().filter(|row| row.p == number) {
+            sum.add_row(row);
+            count += 1;
+        }
+        let (whole, columns) = sum.finish();
+        Expected { count, whole, columns }
+    };
+    (0..PARTITIONS).map(partition).collect()
+}
+
+/// All pairs on one broker.
+pub fn part(report: &mut Report, context: &Context) {
+    match context.broker(&[]) {
+        Ok((broker, _setup, _dir)) => {
+            run(report, &context.clients, &broker.bootstrap, &context.root.join(".work/dataset.jsonl"));
+        }
+        Err(error) => report.result("broker", Err(error)),
+    }
+}
+
+/// Runs all pairs; returns, by (producer, consumer), what was seen.
+fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) -> BTreeMap<(String, String), Outcome> {
+    let rows = match read_rows(file) {
+        Ok(rows) if rows.len() >= RECORDS_MIN => rows,
+        Ok(rows) => {
+            report.note("data set", Outcome::Failed(format!("{} records, not {RECORDS_MIN}", rows.len())));
+            return BTreeMap::new();
+        }
+        Err(error) => {
+            report.note("data set", Outcome::Failed(error));
+            return BTreeMap::new();
+        }
+    };
+    let expected = expected(&rows);
+    let mut producers = Vec::new();
+    for client in clients.all.iter().filter(|client| client.produces && !client.lines_only) {
+        let produced = produce(clients, client, bootstrap, file, rows.len());
+        if let Ok(not_carried) = &produced {
+            producers.push((client, not_carried.clone()));
+        }
+        report.result(format!("{} produces {} records", client.name, rows.len()), produced.map(|_| String::new()));
+    }
+    let mut pairs = Vec::new();
+    for (from, not_carried) in &producers {
+        let readers = clients.all.iter().filter(|to| to.consumes);
+        pairs.extend(readers.map(|to| Pair { from, to, not_carried: not_carried.clone() }));
+    }
+    let outcomes = compare_all(clients, bootstrap, &expected, &pairs);
+    let mut table = BTreeMap::new();
+    for (pair, outcome) in pairs.iter().zip(outcomes) {
+        report.note(format!("{} -> {}", pair.from.name, pair.to.name), outcome.clone());
+        table.insert((pair.from.name.clone(), pair.to.name.clone()), outcome);
+    }
+    table
+}
+
+/// By column, a client's own words for why it does not carry it.
+type Words = BTreeMap<String, String>;
+
+fn not_carried(answer: &Value) -> Words {
+    serde_json::from_value(answer["not_carried"].clone()).unwrap_or_default()
+}
+
+/// A producer, a consumer, and what the producer said it does not carry.
+struct Pair<'a> {
+    from: &'a Client,
+    to: &'a Client,
+    not_carried: Words,
+}
+
+fn topic_of(client: &Client) -> String {
+    format!("data-set.{}", client.name)
+}
+
+fn produce(clients: &Clients, client: &Client, bootstrap: &str, file: &Path, count: usize) -> Result<Words, String> {
+    let topic = topic_of(client);
+    admin::create_topic(bootstrap, &topic, PARTITIONS, &[])?;
+    let input = file.to_str().ok_or("path is not UTF-8")?;
+    let answer = clients.run(client, &["produce", "--bootstrap", bootstrap, "--topic", &topic, "--input", input])?;
+    if answer["ok"] == true && answer["acked"] == count { Ok(not_carried(&answer)) } else { Err(answer.to_string()) }
+}
+
+/// Compares all pairs, a few client programs at a time; outcomes in the order of the pairs.
+fn compare_all(clients: &Clients, bootstrap: &str, expected: &[Expected], pairs: &[Pair<'_>]) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); pairs.len()]);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(pair) = pairs.get(at) else { break };
+                    let outcome = compare(clients, bootstrap, expected, pair);
+                    outcomes.lock().expect("no holder panicked")[at] = outcome;
+                }
+            });
+        }
+    });
+    outcomes.into_inner().expect("no holder panicked")
+}
+
+/// Reads every partition and compares; a column that differs is excused only by a client's own words about it.
+fn compare(clients: &Clients, bootstrap: &str, expected: &[Expected], pair: &Pair<'_>) -> Outcome {
+    let topic = topic_of(pair.from);
+    let mut words = Words::new();
+    for (partition, expected) in (0..PARTITIONS).zip(expected) {
+        let (number, count) = (partition.to_string(), expected.count.to_string());
+        let args = ["consume", "--bootstrap", bootstrap, "--topic", &topic, "--partition", &number, "--from", "start"];
+        let args = [&args[..], &["--count", &count, "--timeout-ms", "60000"]].concat();
+        let answer = match clients.run(pair.to, &args) {
+            Ok(answer) => answer,
+            Err(error) => return Outcome::Failed(error),
+        };
+        if answer["count"] != expected.count || answer["ok"] != true {
+            return Outcome::Failed(format!("partition {partition}: {answer}"));
+        }
+        if answer["sha256"] == expected.whole {
+            continue;
+        }
+        let reader = not_carried(&answer);
+        for column in columns_that_differ(&answer, expected) {
+            match pair.not_carried.get(&column).or_else(|| reader.get(&column)) {
+                Some(why) => drop(words.insert(column, why.clone())),
+                None => return Outcome::Failed(format!("partition {partition}: column {column} differs")),
+            }
+        }
+    }
+    if words.is_empty() { Outcome::Passed(String::new()) } else { Outcome::Cannot(format!("{words:?}")) }
+}
+
+fn columns_that_differ(answer: &Value, expected: &Expected) -> Vec<String> {
+    let differs = |(name, sum): (&String, &String)| (answer["columns"][name] != **sum).then(|| name.clone());
+    expected.columns.iter().filter_map(differs).collect()
+}

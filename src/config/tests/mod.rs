@@ -1,0 +1,3 @@
+mod assembling;
+mod listening;
+mod reading;

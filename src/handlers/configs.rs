@@ -1,0 +1,136 @@
+//! The configuration in force: static values, what was altered since, what a topic has of its own (AD-1, AD-2).
+//!
+//! The metadata image is the truth; here is what follows from it, worked out once per change. A cached topic carries what
+//! it was worked out from, so nothing has to be invalidated in time.
+
+use crate::base::{NodeId, TopicId};
+use crate::log::LogSettings;
+use crate::metadata::{Configs as Overrides, Image, Topic};
+use crate::metrics::{Metrics, TopicCounters};
+use crate::record::TimestampType;
+use crate::settings::{self, BrokerSettings, Layers, SettingError, Statics, TopicSettings};
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use std::sync::Arc;
+
+/// Most producers that a partition remembers.
+const PRODUCERS_PER_PARTITION_MAX: u32 = 20_000;
+
+/// Configuration in force.
+pub struct Configs {
+    node: NodeId,
+    statics: Arc<Statics>,
+    broker: ArcSwap<Generation>,
+    topics: DashMap<TopicId, Arc<Effective>>,
+    metrics: Arc<Metrics>,
+}
+
+/// The broker's settings, and how often they changed.
+struct Generation {
+    number: u64,
+    settings: Arc<BrokerSettings>,
+}
+
+/// The settings of one topic.
+pub struct Effective {
+    /// All of them.
+    pub topic: TopicSettings,
+    /// What its logs need.
+    pub log: Arc<LogSettings>,
+    /// What the topic is counted under.
+    pub counters: Arc<TopicCounters>,
+    own: Arc<Overrides>,
+    generation: u64,
+}
+
+impl Configs {
+    /// The configuration of broker `node` under this image.
+    ///
+    /// # Errors
+    /// When a static value does not fit its key.
+    pub fn new(
+        node: NodeId,
+        statics: Arc<Statics>,
+        image: &Image,
+        metrics: Arc<Metrics>,
+    ) -> Result<Configs, SettingError> {
+        let settings = resolve(node, &statics, image)?;
+        let broker = ArcSwap::from_pointee(Generation { number: 0, settings: Arc::new(settings) });
+        Ok(Configs { node, statics, broker, topics: DashMap::new(), metrics })
+    }
+
+    /// The broker's settings.
+    pub fn broker(&self) -> Arc<BrokerSettings> {
+        self.broker.load().settings.clone()
+    }
+
+    /// What values come from, as DescribeConfigs tells it.
+    pub fn layers<'a>(&'a self, image: &'a Image) -> Layers<'a> {
+        layers(self.node, &self.statics, image)
+    }
+
+    /// The settings of a topic.
+    pub fn topic(&self, image: &Image, topic: &Topic) -> Arc<Effective> {
+        let broker = self.broker.load();
+        let fits = |known: &Effective| Arc::ptr_eq(&known.own, &topic.configs) && known.generation == broker.number;
+        if let Some(known) = self.topics.get(&topic.id).filter(|known| fits(known)) {
+            return known.value().clone();
+        }
+        let settings = TopicSettings::resolve(&self.layers(image), &topic.configs);
+        let effective = Arc::new(Effective {
+            log: Arc::new(log_settings(&settings, &broker.settings)),
+            topic: settings,
+            counters: self.metrics.topics.topic(&topic.name),
+            own: topic.configs.clone(),
+            generation: broker.number,
+        });
+        self.topics.insert(topic.id, effective.clone());
+        effective
+    }
+
+    /// Takes over what was altered on the broker. Values were checked when they were set; one that is not understood
+    /// leaves the settings as they were.
+    pub fn broker_changed(&self, image: &Image) {
+        match resolve(self.node, &self.statics, image) {
+            Ok(settings) => {
+                let number = self.broker.load().number + 1;
+                self.broker.store(Arc::new(Generation { number, settings: Arc::new(settings) }));
+            }
+            Err(error) => tracing::error!(%error, "altered broker settings are not in force"),
+        }
+    }
+
+    /// Forgets a deleted topic.
+    pub fn forget(&self, topic: TopicId) {
+        self.topics.remove(&topic);
+    }
+}
+
+fn layers<'a>(node: NodeId, statics: &'a Statics, image: &'a Image) -> Layers<'a> {
+    Layers { statics, cluster: image.broker_configs(None), broker: image.broker_configs(Some(node)) }
+}
+
+fn resolve(node: NodeId, statics: &Statics, image: &Image) -> Result<BrokerSettings, SettingError> {
+    BrokerSettings::resolve(&layers(node, statics, image))
+}
+
+/// What a log is told of its topic's settings.
+pub fn log_settings(topic: &TopicSettings, broker: &BrokerSettings) -> LogSettings {
+    let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    LogSettings {
+        segment_bytes: topic.segment_bytes,
+        segment_ms: ms(topic.segment_ms),
+        segment_jitter_ms: ms(topic.segment_jitter_ms),
+        index_interval_bytes: topic.index_interval_bytes,
+        index_bytes: topic.index_bytes_max,
+        max_message_bytes: topic.message_bytes_max,
+        message_timestamp_type: match topic.timestamp_type {
+            settings::TimestampType::CreateTime => TimestampType::CreateTime,
+            settings::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
+        },
+        timestamp_before_max_ms: ms(topic.timestamp_before_max_ms),
+        timestamp_after_max_ms: ms(topic.timestamp_after_max_ms),
+        producer_expiration_ms: ms(broker.producer_expiration_ms),
+        producers_max: PRODUCERS_PER_PARTITION_MAX,
+    }
+}

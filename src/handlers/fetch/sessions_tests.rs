@@ -1,0 +1,88 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Ids 1, 2, 3 and so on.
+fn ids() -> impl FnMut() -> i32 {
+    let mut last = 0;
+    move || {
+        last += 1;
+        last
+    }
+}
+
+fn filled(slots_max: usize, sizes: &[usize], now: Duration) -> Sessions<()> {
+    let mut sessions = Sessions::new(slots_max);
+    let mut random = ids();
+    for &size in sizes {
+        let id = sessions.open(size, true, now, &mut random).expect("there is room");
+        sessions.put_back(id, (), size, now);
+    }
+    sessions
+}
+
+#[test]
+fn epochs_count_on_and_skip_zero() {
+    let mut sessions = filled(1, &[1], SECOND);
+    assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()));
+    sessions.put_back(1, (), 1, SECOND);
+    assert_eq!(sessions.take(1, 1, true, SECOND), Err(SessionError::Epoch { id: 1, expected: Some(2), got: 1 }));
+    assert_eq!(sessions.take(1, 3, true, SECOND), Err(SessionError::Epoch { id: 1, expected: Some(2), got: 3 }));
+    assert_eq!(sessions.take(1, 2, true, SECOND), Ok(()));
+    assert_eq!(after(i32::MAX), 1);
+}
+
+#[test]
+fn a_session_serves_one_request_at_a_time() {
+    let mut sessions = filled(1, &[1], SECOND);
+    assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()));
+    assert_eq!(sessions.take(1, 2, true, SECOND), Err(SessionError::Epoch { id: 1, expected: None, got: 2 }));
+}
+
+#[test]
+fn unknown_sessions_and_mixed_naming_are_refused() {
+    let mut sessions = filled(1, &[1], SECOND);
+    assert_eq!(sessions.take(7, 1, true, SECOND), Err(SessionError::NotFound(7)));
+    assert_eq!(sessions.take(1, 1, false, SECOND), Err(SessionError::TopicIds(1)));
+    assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()), "a refused request does not count");
+    sessions.close(1);
+    sessions.put_back(1, (), 1, SECOND);
+    assert_eq!(sessions.len(), 0, "a closed session does not come back");
+}
+
+#[test]
+fn a_full_cache_makes_room_by_idleness_then_size() {
+    let mut random = || 99;
+    let mut full = filled(2, &[10, 20], SECOND);
+    assert_eq!(full.open(1000, true, SECOND + IDLE - SECOND, &mut random), None, "all are young");
+    // Used since, so not idle; but old enough to yield to a larger one.
+    let later = SECOND + IDLE;
+    for id in [1, 2] {
+        assert_eq!(full.take(id, 1, true, later), Ok(()));
+        full.put_back(id, (), id as usize * 10, later);
+    }
+    assert_eq!(full.open(10, true, later, &mut random), None, "not larger than the smallest");
+    assert_eq!(full.open(11, true, later, &mut random), Some(99));
+    assert_eq!(full.take(1, 2, true, later), Err(SessionError::NotFound(1)), "the smallest made room");
+    // The one that has not been used for longest goes, whatever its size.
+    let much_later = later + IDLE;
+    let mut random = || 7;
+    assert_eq!(full.open(1, true, much_later, &mut random), Some(7));
+    assert_eq!(full.len(), 2);
+}
+
+#[test]
+fn no_session_without_slots_or_partitions() {
+    assert_eq!(Sessions::<()>::new(0).open(5, true, SECOND, ids()), None);
+    assert_eq!(Sessions::<()>::new(5).open(0, true, SECOND, ids()), None);
+}
+
+#[test]
+fn ids_are_positive_and_free() {
+    let mut sessions = Sessions::<()>::new(5);
+    let mut answers = [0, i32::MIN, 5, -1, 5, i32::MAX, 6].into_iter();
+    let mut open = || sessions.open(1, true, SECOND, || answers.next().expect("enough answers"));
+    assert_eq!(open(), Some(5));
+    assert_eq!(open(), Some(i32::MAX));
+    assert_eq!(open(), Some(6));
+}

@@ -1,0 +1,209 @@
+//! From a frame to its handler.
+
+use super::answer::{later, ready};
+use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
+use super::describe_log_dirs::Space;
+use super::fetch::Fetches;
+use super::producer_ids::ProducerIds;
+use super::topics::Topics;
+use super::whereabouts::Whereabouts;
+use super::{
+    acls, alter_configs, api_versions, call, create_partitions, create_topics, delete_topics, describe_client_quotas,
+    describe_cluster, describe_configs, describe_log_dirs, describe_quorum, describe_topic_partitions,
+    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, list_partition_reassignments,
+    metadata, offset_for_leader_epoch, produce,
+};
+use crate::base::Clock;
+use crate::metrics::Metrics;
+use crate::wire::api_versions::ApiVersionsResponse;
+use crate::wire::{Api, ErrorCode, HeaderError, Request, RequestHeader};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Tells the size and the free bytes of the file system that holds the data. May block on the disk.
+pub type SpaceProbe = Box<dyn Fn() -> Space + Send + Sync>;
+
+/// What the handlers are made of. Each is given what it uses, no more.
+pub struct Parts {
+    /// Who and where the broker is.
+    pub place: Arc<Whereabouts>,
+    /// Topics and partitions.
+    pub topics: Arc<Topics>,
+    /// Fetches and their sessions.
+    pub fetches: Arc<Fetches>,
+    /// Producer ids.
+    pub producer_ids: Arc<ProducerIds>,
+    /// The disk's size.
+    pub space: Arc<SpaceProbe>,
+    /// Counts answers.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Answers requests.
+pub struct Service(Parts);
+
+impl Service {
+    /// A service of these parts.
+    pub fn new(parts: Parts) -> Service {
+        Service(parts)
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    async fn answer(&self, peer: &Arc<Peer>, header: RequestHeader, request: Request) -> Answer {
+        let Parts { place, topics, metrics, .. } = &self.0;
+        let (image, node) = (topics.image(), place.node);
+        match request {
+            Request::Produce(request) => produce::start(topics, place, metrics, peer, header, request).await,
+            Request::Fetch(request) => self.0.fetches.start(peer, header, request),
+            Request::ApiVersions(request) => {
+                ready(metrics, &header, api_versions::answer(&image, node, peer, &header, &request))
+            }
+            Request::FindCoordinator(request) => {
+                ready(metrics, &header, find_coordinator::answer(place, peer, &header, &request))
+            }
+            Request::OffsetForLeaderEpoch(request) => {
+                ready(metrics, &header, offset_for_leader_epoch::answer(topics, &header, &request))
+            }
+            Request::DescribeAcls(request) => ready(metrics, &header, acls::describe(&header, &request)),
+            Request::CreateAcls(request) => ready(metrics, &header, acls::create(&header, &request)),
+            Request::DeleteAcls(request) => ready(metrics, &header, acls::delete(&header, &request)),
+            Request::DescribeConfigs(request) => {
+                ready(metrics, &header, describe_configs::answer(topics, node, &header, &request))
+            }
+            Request::ListPartitionReassignments(request) => {
+                ready(metrics, &header, list_partition_reassignments::answer(&header, &request))
+            }
+            Request::DescribeClientQuotas(request) => {
+                ready(metrics, &header, describe_client_quotas::answer(&header, &request))
+            }
+            Request::DescribeQuorum(request) => {
+                let now = self.0.clock.now();
+                ready(metrics, &header, describe_quorum::answer(&image, place, peer, now, &header, &request))
+            }
+            Request::DescribeCluster(request) => {
+                ready(metrics, &header, describe_cluster::answer(&image, place, peer, &header, &request))
+            }
+            Request::DescribeTopicPartitions(request) => {
+                ready(metrics, &header, describe_topic_partitions::answer(topics, node, &header, &request))
+            }
+            Request::Metadata(_)
+            | Request::ListOffsets(_)
+            | Request::CreateTopics(_)
+            | Request::DeleteTopics(_)
+            | Request::InitProducerId(_)
+            | Request::AlterConfigs(_)
+            | Request::DescribeLogDirs(_)
+            | Request::CreatePartitions(_)
+            | Request::IncrementalAlterConfigs(_) => self.wait(peer, header, request),
+        }
+    }
+
+    /// Requests that wait for the metadata log or the disk.
+    fn wait(&self, peer: &Arc<Peer>, header: RequestHeader, request: Request) -> Answer {
+        let Parts { place, topics, metrics, .. } = &self.0;
+        let (topics, place, node, head) = (topics.clone(), place.clone(), place.node, header.clone());
+        match request {
+            Request::Metadata(request) if !metadata::creates(&topics, &header, &request) => {
+                let answer = metadata::answer(&topics, &place, peer, &header, &request, &HashSet::new());
+                ready(metrics, &header, answer)
+            }
+            Request::Metadata(request) => {
+                let peer = peer.clone();
+                later(metrics, header, async move {
+                    let refused = metadata::create_missing(&topics, &request).await;
+                    metadata::answer(&topics, &place, &peer, &head, &request, &refused)
+                })
+            }
+            Request::ListOffsets(request) => {
+                later(metrics, header, async move { list_offsets::answer(topics, &head, &request).await })
+            }
+            Request::CreateTopics(request) => {
+                later(metrics, header, async move { create_topics::answer(&topics, node, &head, &request).await })
+            }
+            Request::DeleteTopics(request) => {
+                later(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
+            }
+            Request::CreatePartitions(request) => {
+                later(metrics, header, async move { create_partitions::answer(&topics, node, &head, &request).await })
+            }
+            Request::AlterConfigs(request) => {
+                later(metrics, header, async move { alter_configs::answer(&topics, node, &head, &request).await })
+            }
+            Request::IncrementalAlterConfigs(request) => later(metrics, header, async move {
+                incremental_alter_configs::answer(&topics, node, &head, &request).await
+            }),
+            Request::InitProducerId(request) => {
+                let ids = self.0.producer_ids.clone();
+                later(metrics, header, async move { init_producer_id::answer(&ids, &head, &request).await })
+            }
+            Request::DescribeLogDirs(request) => {
+                let probe = self.0.space.clone();
+                later(metrics, header, async move {
+                    let space = tokio::task::spawn_blocking(move || probe()).await.unwrap_or_default();
+                    describe_log_dirs::answer(&topics, &place, space, &head, &request)
+                })
+            }
+            Request::Produce(_)
+            | Request::Fetch(_)
+            | Request::ApiVersions(_)
+            | Request::FindCoordinator(_)
+            | Request::OffsetForLeaderEpoch(_)
+            | Request::DescribeAcls(_)
+            | Request::CreateAcls(_)
+            | Request::DeleteAcls(_)
+            | Request::DescribeConfigs(_)
+            | Request::ListPartitionReassignments(_)
+            | Request::DescribeClientQuotas(_)
+            | Request::DescribeQuorum(_)
+            | Request::DescribeCluster(_)
+            | Request::DescribeTopicPartitions(_) => unreachable!("answered without waiting"),
+        }
+    }
+
+    /// What a frame gets that is no request (AV-2, AV-6).
+    fn refuse(&self, peer: &Peer, error: HeaderError) -> Answer {
+        let reason = match &error {
+            HeaderError::UnsupportedVersion { api: Api::ApiVersions, correlation_id, .. } => {
+                let code = ErrorCode::UnsupportedVersion;
+                self.0.metrics.requests.answered(Api::ApiVersions.key(), code.code());
+                return Answer::Ready(ApiVersionsResponse::unsupported(*correlation_id).into());
+            }
+            HeaderError::UnsupportedVersion { .. } => CloseReason::UnsupportedVersion,
+            HeaderError::UnknownApi { .. } => CloseReason::UnknownApi,
+            HeaderError::Malformed(_) => CloseReason::Malformed,
+        };
+        // The client only sees its connection close: the log is where one can find out why.
+        let software = peer.software();
+        let (name, version) = software.as_ref().map_or(("?", "?"), |it| (&it.name, &it.version));
+        tracing::warn!(connection = %peer.id, remote = %peer.remote, software = name, version, %error, "request refused");
+        Answer::Close(Close::new(reason, error.to_string()))
+    }
+}
+
+impl Dispatch for Service {
+    async fn start(&self, peer: &Arc<Peer>, request: call::Request) -> Answer {
+        let (header, body) = match RequestHeader::decode(request.frame) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.refuse(peer, error),
+        };
+        match Request::decode(header.api, header.version, body) {
+            Ok(request) => self.answer(peer, header, request).await,
+            Err(error) => {
+                let detail = format!("{} version {}: {error}", header.api, header.version);
+                tracing::warn!(connection = %peer.id, remote = %peer.remote, %detail, "malformed request");
+                Answer::Close(Close::new(CloseReason::Malformed, detail))
+            }
+        }
+    }
+
+    fn closed(&self, peer: &Peer) {
+        let ConnectionId(number) = peer.id;
+        tracing::trace!(connection = number, "connection closed");
+    }
+}

@@ -1,0 +1,122 @@
+//! The table of families. A family that is not here does not exist; docs/metrics.md is [`table`] word for word.
+
+/// How a family counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows while the process lives.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size class.
+    Histogram,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// One family.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name, unit at the end.
+    pub name: &'static str,
+    /// How it counts.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it says: the HELP line.
+    pub help: &'static str,
+}
+
+impl Family {
+    pub(super) fn opts(&self) -> prometheus::Opts {
+        prometheus::Opts::new(self.name, self.help)
+    }
+
+    pub(super) fn histogram(&self, buckets: Vec<f64>) -> prometheus::HistogramOpts {
+        prometheus::HistogramOpts::new(self.name, self.help).buckets(buckets)
+    }
+}
+
+macro_rules! families {
+    ($($id:ident = $name:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
+        $(#[doc = $help] pub const $id: Family = Family {
+            name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help,
+        };)*
+        /// Every family of our own, in the order of the docs.
+        pub const FAMILIES: &[&Family] = &[$(&$id),*];
+    };
+}
+
+families! {
+    BUILD_INFO = "ottla_build_info", Gauge, ["version", "revision"], "Always 1; the labels say what runs.";
+    REQUESTS = "ottla_requests_total", Counter, ["api", "error"],
+        "Requests answered, by API and by the answer's error (the first one where an answer has several); none for success.";
+    REQUEST_DURATION = "ottla_request_duration_seconds", Histogram, ["api", "stage"],
+        "Time of a request by stage: queue (arrived, not yet started), local (the ordered part), wait (durability, data, others), send (to the socket), total.";
+    PRODUCE_REQUEST_BYTES = "ottla_produce_request_bytes", Histogram, [], "Size of Produce requests.";
+    FETCH_RESPONSE_BYTES = "ottla_fetch_response_bytes", Histogram, [], "Size of Fetch answers.";
+    CONNECTIONS = "ottla_connections", Gauge, [], "Client connections that are open.";
+    CONNECTIONS_ACCEPTED = "ottla_connections_accepted_total", Counter, [], "Client connections accepted.";
+    CONNECTIONS_REFUSED = "ottla_connections_refused_total", Counter, ["reason"],
+        "Client connections refused: max_connections, max_connections_per_ip, descriptors (the system had none left).";
+    CONNECTIONS_CLOSED = "ottla_connections_closed_total", Counter, ["reason"], "Client connections that ended, by reason.";
+    REQUEST_MEMORY_BYTES = "ottla_request_memory_bytes", Gauge, [], "Memory that request frames hold.";
+    REQUEST_MEMORY_LIMIT_BYTES = "ottla_request_memory_limit_bytes", Gauge, [],
+        "Most memory that request frames may hold (ottla.request.memory.bytes).";
+    TOPIC_BYTES_IN = "ottla_topic_bytes_in_total", Counter, ["topic"], "Bytes of record batches appended.";
+    TOPIC_BYTES_OUT = "ottla_topic_bytes_out_total", Counter, ["topic"], "Bytes of record batches sent to consumers.";
+    TOPIC_RECORDS_IN = "ottla_topic_records_in_total", Counter, ["topic"], "Records appended, as batch headers count them.";
+    TOPIC_RECORDS_OUT = "ottla_topic_records_out_total", Counter, ["topic"],
+        "Records sent to consumers, as batch headers count them.";
+    LOG_BYTES = "ottla_log_bytes", Gauge, ["topic"], "Bytes of a topic's segments on disk.";
+    TOPICS_WITHOUT_SERIES = "ottla_topics_without_series", Gauge, [],
+        "Topics that are not in the families by topic because the number of topics with series is bounded.";
+    FSYNC_DURATION = "ottla_fsync_duration_seconds", Histogram, [], "Time of one sync that acknowledgements wait for.";
+    COMMIT_BYTES = "ottla_commit_bytes", Histogram, [], "Bytes made durable by one sync.";
+    COMMIT_QUEUE_BYTES = "ottla_commit_queue_bytes", Gauge, [], "Bytes appended and not yet durable.";
+    RING_BYTES = "ottla_ring_bytes", Gauge, [], "Bytes of the memory tail that consumers read from.";
+    STORAGE_FAILURES = "ottla_storage_failures_total", Counter, ["operation"],
+        "Failed operations on the data directory: write, sync, read, open.";
+    RECOVERY_PROGRESS_RATIO = "ottla_recovery_progress_ratio", Gauge, [], "How far the start-up has come, 0 to 1.";
+}
+
+/// The process's own families, which the collector of the metrics crate gives.
+pub const PROCESS: &[(&str, &str, &str)] = &[
+    ("process_cpu_seconds_total", "counter", "Processor time used."),
+    ("process_open_fds", "gauge", "File descriptors open."),
+    ("process_max_fds", "gauge", "File descriptors that may be open."),
+    ("process_virtual_memory_bytes", "gauge", "Address space."),
+    ("process_resident_memory_bytes", "gauge", "Memory resident."),
+    ("process_start_time_seconds", "gauge", "Start, in seconds of the Unix epoch."),
+    ("process_threads", "gauge", "Threads."),
+];
+
+/// The table of docs/metrics.md.
+pub fn table() -> String {
+    let mut rows = String::from("| family | type | labels | meaning |\n| --- | --- | --- | --- |\n");
+    for family in FAMILIES {
+        let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        rows += &format!("| `{}` | {} | {} | {} |\n", family.name, family.kind.name(), labels, family.help);
+    }
+    for (name, kind, help) in PROCESS {
+        rows += &format!("| `{name}` | {kind} |  | {help} |\n");
+    }
+    rows
+}
+
+/// Time classes, 100 us to 10 s, three to a decade.
+pub(super) fn seconds() -> Vec<f64> {
+    vec![0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+}
+
+/// Size classes, 256 bytes to 64 MiB, by four.
+pub(super) fn bytes() -> Vec<f64> {
+    (0..10).map(|power| 256.0 * 4f64.powi(power)).collect()
+}

@@ -1,0 +1,297 @@
+//! Answers on their way out: parts in order, written as the socket takes them.
+//!
+//! What must hold:
+//! - File parts are read in pieces of 256 KiB, one being sent while the next is read: at most 512 KiB of file data here.
+//! - A file is read only when the socket takes bytes. What a slow socket keeps waiting is given back and read again later
+//!   from the files: ring memory after a short time in any case, pieces when the socket takes nothing at all.
+//! - A file that can't be read ends the connection: the length of the answer was sent already.
+
+use super::limits::WRITE_SLICES_MAX;
+use super::pieces::{Loading, Pieces};
+use crate::base::limits::{STREAM_PIECE_BYTES, STREAM_PIECES_BYTES};
+use crate::base::{Body, FileRange, Part};
+use crate::handlers::call::{Close, CloseReason};
+use bytes::{Buf, Bytes};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::net::TcpStream;
+
+/// Bytes written before other connections of the worker have their turn.
+const TURN_BYTES: usize = 2 * 1024 * 1024;
+
+/// What is still to be sent on one connection. `M` marks the end of an answer and comes back once it is sent.
+pub struct Output<M> {
+    chunks: VecDeque<Chunk<M>>,
+    loading: Option<Loading>,
+    loading_bytes: usize,
+    owned_bytes: u64,
+    ring_bytes: u64,
+    piece_bytes: usize,
+    sent_bytes: u64,
+}
+
+/// What to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spill {
+    /// Slices of the ring.
+    Ring,
+    /// Slices of the ring and pieces.
+    All,
+}
+
+enum Chunk<M> {
+    /// Memory of this answer alone.
+    Owned(Bytes),
+    /// Memory with a copy in a file: a slice of the ring, or a piece of the file itself.
+    Backed { bytes: Bytes, file: Arc<dyn FileRange>, position: u64, piece: bool },
+    /// Still in a file.
+    File { file: Arc<dyn FileRange>, position: u64, length: u64 },
+    /// An answer ends here.
+    End(M),
+}
+
+impl<M> Default for Output<M> {
+    fn default() -> Self {
+        Output {
+            chunks: VecDeque::new(),
+            loading: None,
+            loading_bytes: 0,
+            owned_bytes: 0,
+            ring_bytes: 0,
+            piece_bytes: 0,
+            sent_bytes: 0,
+        }
+    }
+}
+
+impl<M> Output<M> {
+    /// Adds an answer, length prefix first.
+    pub fn push(&mut self, body: Body, mark: M) {
+        let length = i32::try_from(body.len()).expect("an answer is below 2 GiB: fetches are bounded far lower");
+        self.push_owned(Bytes::copy_from_slice(&length.to_be_bytes()));
+        for part in body.parts {
+            match part {
+                Part::Bytes(bytes) => self.push_owned(bytes),
+                Part::Tail { bytes, file, position } if !bytes.is_empty() => {
+                    self.ring_bytes += bytes.len() as u64;
+                    self.chunks.push_back(Chunk::Backed { bytes, file, position, piece: false });
+                }
+                Part::File { file, position, length } if length > 0 => {
+                    self.chunks.push_back(Chunk::File { file, position, length });
+                }
+                Part::Tail { .. } | Part::File { .. } => {}
+            }
+        }
+        self.chunks.push_back(Chunk::End(mark));
+    }
+
+    fn push_owned(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.owned_bytes += bytes.len() as u64;
+            self.chunks.push_back(Chunk::Owned(bytes));
+        }
+    }
+
+    /// Whether everything is sent.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Bytes in memory that can't be given back.
+    pub fn owned_bytes(&self) -> u64 {
+        self.owned_bytes
+    }
+
+    /// Bytes sent so far; that it grows is the socket's progress.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    /// Bytes of the ring that are held.
+    pub fn ring_bytes(&self) -> u64 {
+        self.ring_bytes
+    }
+
+    /// Gives back `what`; what it held is read from the files when the socket takes it.
+    pub fn spill(&mut self, what: Spill) {
+        // A piece that is being read belongs to the first file part, and that may be another one now.
+        self.loading = None;
+        self.loading_bytes = 0;
+        self.ring_bytes = 0;
+        for chunk in &mut self.chunks {
+            if let Chunk::Backed { bytes, file, position, piece } = chunk
+                && (what == Spill::All || !*piece)
+            {
+                self.piece_bytes -= if *piece { bytes.len() } else { 0 };
+                let (file, position, length) = (Arc::clone(file), *position, bytes.len() as u64);
+                *chunk = Chunk::File { file, position, length };
+            }
+        }
+        self.chunks.shrink_to_fit();
+    }
+
+    /// Sends what the socket takes. Ready when all is sent; `sent` gets the marks of the answers that went out whole.
+    ///
+    /// # Errors
+    /// The connection must be closed, and why.
+    pub fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &TcpStream,
+        pieces: &Arc<Pieces>,
+        sent: &mut impl FnMut(M),
+    ) -> Poll<Result<(), Close>> {
+        let mut turn = 0;
+        loop {
+            self.poll_loading(cx)?;
+            self.pop_ends(sent);
+            if self.chunks.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(stream.poll_write_ready(cx)).map_err(socket_failed)?;
+            self.load_ahead(cx, pieces)?;
+            let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
+            let count = self.gather(&mut slices);
+            if count == 0 {
+                return Poll::Pending; // the piece at the head is being read, and wakes us
+            }
+            match stream.try_write_vectored(&slices[..count]) {
+                Ok(written) => {
+                    self.advance(written, sent);
+                    turn += written;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(socket_failed(error))),
+            }
+            if turn >= TURN_BYTES && !self.chunks.is_empty() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Puts a piece that has been read in its place: it belongs to the first file part.
+    fn poll_loading(&mut self, cx: &mut Context<'_>) -> Result<(), Close> {
+        let Some(loading) = self.loading.as_mut() else { return Ok(()) };
+        let Poll::Ready(read) = loading.as_mut().poll(cx) else { return Ok(()) };
+        self.loading = None;
+        self.loading_bytes = 0;
+        let bytes = read.map_err(storage_failed)?;
+        let at = self.first_file().expect("the part that is read is still there");
+        self.loaded(at, bytes);
+        Ok(())
+    }
+
+    fn first_file(&self) -> Option<usize> {
+        self.chunks.iter().position(|chunk| matches!(chunk, Chunk::File { .. }))
+    }
+
+    /// Starts reading file parts while there is room for pieces.
+    fn load_ahead(&mut self, cx: &mut Context<'_>, pieces: &Arc<Pieces>) -> Result<(), Close> {
+        while self.loading.is_none() {
+            debug_assert!(self.piece_bytes + self.loading_bytes <= STREAM_PIECES_BYTES);
+            let Some(at) = self.first_file() else { return Ok(()) };
+            let Chunk::File { file, position, length } = &self.chunks[at] else { return Ok(()) };
+            let want = usize::try_from(*length).unwrap_or(usize::MAX).min(STREAM_PIECE_BYTES);
+            if self.piece_bytes + want > STREAM_PIECES_BYTES {
+                return Ok(());
+            }
+            match pieces.cached(file, *position, want).map_err(storage_failed)? {
+                Some(bytes) => self.loaded(at, bytes),
+                None => {
+                    self.loading = Some(pieces.load(Arc::clone(file), *position, want));
+                    self.loading_bytes = want;
+                    self.poll_loading(cx)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first bytes of the file part at `at` have been read.
+    fn loaded(&mut self, at: usize, bytes: Bytes) {
+        let Chunk::File { file, position, length } = &mut self.chunks[at] else {
+            unreachable!("a piece belongs to a file part");
+        };
+        let backed = Chunk::Backed { bytes: bytes.clone(), file: Arc::clone(file), position: *position, piece: true };
+        *position += bytes.len() as u64;
+        *length -= bytes.len() as u64;
+        self.piece_bytes += bytes.len();
+        if *length == 0 {
+            self.chunks[at] = backed;
+        } else {
+            self.chunks.insert(at, backed);
+        }
+    }
+
+    /// The slices in memory at the head.
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; WRITE_SLICES_MAX]) -> usize {
+        let mut count = 0;
+        for chunk in &self.chunks {
+            match chunk {
+                Chunk::Owned(bytes) | Chunk::Backed { bytes, .. } => {
+                    slices[count] = IoSlice::new(bytes);
+                    count += 1;
+                }
+                Chunk::File { .. } => break,
+                Chunk::End(_) => {}
+            }
+            if count == WRITE_SLICES_MAX {
+                break;
+            }
+        }
+        count
+    }
+
+    /// `written` bytes are with the system.
+    fn advance(&mut self, mut written: usize, sent: &mut impl FnMut(M)) {
+        self.sent_bytes += written as u64;
+        while written > 0 {
+            self.pop_ends(sent);
+            let Some(Chunk::Owned(bytes) | Chunk::Backed { bytes, .. }) = self.chunks.front_mut() else {
+                unreachable!("only memory at the head was written, {written} bytes are left");
+            };
+            let step = written.min(bytes.len());
+            bytes.advance(step);
+            written -= step;
+            let empty = bytes.is_empty();
+            match self.chunks.front_mut() {
+                Some(Chunk::Owned(_)) => self.owned_bytes -= step as u64,
+                Some(Chunk::Backed { position, piece, .. }) => {
+                    *position += step as u64;
+                    if *piece {
+                        self.piece_bytes -= step;
+                    } else {
+                        self.ring_bytes -= step as u64;
+                    }
+                }
+                Some(Chunk::File { .. } | Chunk::End(_)) | None => {}
+            }
+            if empty {
+                self.chunks.pop_front();
+            }
+        }
+        self.pop_ends(sent);
+    }
+
+    fn pop_ends(&mut self, sent: &mut impl FnMut(M)) {
+        while matches!(self.chunks.front(), Some(Chunk::End(_))) {
+            if let Some(Chunk::End(mark)) = self.chunks.pop_front() {
+                sent(mark);
+            }
+        }
+        if self.chunks.is_empty() && self.chunks.capacity() > 16 {
+            self.chunks = VecDeque::new();
+        }
+    }
+}
+
+fn socket_failed(error: io::Error) -> Close {
+    Close::new(CloseReason::SocketFailed, error.to_string())
+}
+
+fn storage_failed(error: io::Error) -> Close {
+    Close::new(CloseReason::StorageFailed, error.to_string())
+}

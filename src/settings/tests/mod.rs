@@ -1,0 +1,4 @@
+mod against_kafka;
+mod altering;
+mod layering;
+mod values;

@@ -1,0 +1,26 @@
+//! The most elements that an array of a request may have. More closes the connection, as every ill-formed request does;
+//! what is merely too much for one operation (10,001 partitions) is for handlers to answer.
+
+/// Topics, named or identified.
+pub const TOPICS_MAX: u32 = 100_000;
+
+/// Partitions of one topic.
+pub const PARTITIONS_MAX: u32 = 100_000;
+
+/// Replicas of one partition.
+pub const REPLICAS_MAX: u32 = 1_000;
+
+/// Configuration resources: topics and brokers.
+pub const RESOURCES_MAX: u32 = 100_000;
+
+/// Configuration keys of one resource.
+pub const CONFIGS_MAX: u32 = 10_000;
+
+/// ACLs or ACL filters.
+pub const ACLS_MAX: u32 = 10_000;
+
+/// Group or transactional ids whose coordinator is asked for.
+pub const COORDINATORS_MAX: u32 = 10_000;
+
+/// Parts of a quota filter.
+pub const QUOTA_COMPONENTS_MAX: u32 = 1_000;
