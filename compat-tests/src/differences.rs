@@ -57,6 +57,23 @@ pub const ALL: &[Difference] = &[
     known("AD-8 groups", "", "consumer groups come with a later version"),
     known("AD-8 transactions", "", "transactions come with a later version"),
     known("AD-8 SCRAM users", "", "SASL comes with a later version"),
+    known(
+        "AD-3 validate only",
+        ".only.id",
+        "no topic is made, so there is no id to tell; Kafka tells one that it throws away",
+    ),
+    known(
+        "AD-3 names that collide in metrics",
+        ".col_lide.",
+        "names that differ in '.' and '_' alone are refused within one request as they are in two",
+    ),
+    known("AD-8 topics", "", "one topic fewer: the colliding one above"),
+    known(
+        "PR-6 a duplicate of it",
+        ".logAppendTimeMs",
+        "an append time is told on topics that stamp it; Kafka tells a duplicate its own timestamp there",
+    ),
+    known("PR-6 a duplicate of the last but four", ".logAppendTimeMs", "as above"),
     known("LO-1 earliest pending upload", "", "ListOffsets 11 comes with tiered storage"),
     known(
         "LO-1 unknown topic and partition",

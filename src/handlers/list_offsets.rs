@@ -127,12 +127,13 @@ fn searched(found: Result<Option<FoundOffset>, ReadError>, below: Offset) -> Res
     }
 }
 
-/// The epoch that wrote a record: the smallest whose end lies above it. Unknown for an offset without a record.
+/// The epoch that wrote a record: the smallest whose end lies above it. The current one for an empty log, as Kafka
+/// does.
 fn epoch_of(partition: &Partition, offset: Offset) -> LeaderEpoch {
     let end_above = |epoch: i32| partition.epoch_end(LeaderEpoch(epoch)).filter(|(_, end)| *end > offset);
     let (mut low, mut high) = (0, partition.leader_epoch().0);
     if end_above(high).is_none() {
-        return LeaderEpoch::UNKNOWN;
+        return partition.leader_epoch();
     }
     while low < high {
         let middle = low + (high - low) / 2;
