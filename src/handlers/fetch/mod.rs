@@ -255,11 +255,9 @@ impl Fetches {
             if incremental && !news {
                 continue;
             }
-            if bytes > 0 {
-                if let Some(counters) = &seen.counters {
-                    let records = u64::try_from(next.0 - entry.wanted.offset.0).unwrap_or(0);
-                    counters.fetched(bytes, records);
-                }
+            if let Some(counters) = seen.counters.as_ref().filter(|_| bytes > 0) {
+                let records = u64::try_from(next.0 - entry.wanted.offset.0).unwrap_or(0);
+                counters.fetched(bytes, records);
             }
             if data.error_code == ErrorCode::FencedLeaderEpoch && header.version >= LEADER_SINCE {
                 data.current_leader = Some(CurrentLeader { leader_id: self.place.node, leader_epoch });

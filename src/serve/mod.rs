@@ -5,6 +5,8 @@
 //! accepted, what was started is answered, the last commit is made, the data directory is marked clean. A second signal
 //! ends the process at once: recovery makes that safe. A failed disk ends it too, with its own exit code.
 
+mod sampling;
+
 use crate::base::{Clock, SystemClock};
 use crate::broker::{Broker, BrokerConfig, OpenError, random_cluster_id};
 use crate::cli::Failure;
@@ -77,8 +79,8 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let broker =
         Broker::open(broker_config(&config, &descriptors, clock.clone(), failures)).await.map_err(open_failed)?;
     let service = Arc::new(service(&config, &broker, &metrics, clock.clone())?);
-    sample(&metrics, &broker.store);
-    let ticks = tokio::spawn(tick(broker.store.clone()));
+    sampling::register(&metrics, &broker.store);
+    let ticks = tokio::spawn(tick(broker.store.clone(), metrics.clone()));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -159,17 +161,14 @@ fn metrics() -> Result<Metrics, Failure> {
         .map_err(|error| Failure::Other(format!("the metrics can't be registered: {error}")))
 }
 
-fn sample(metrics: &Metrics, store: &Arc<Store>) {
-    let store = store.clone();
-    metrics.sample_commit_queue_bytes(move || store.queue_bytes() as f64);
-}
-
 /// What the store has to do from time to time.
-async fn tick(store: Arc<Store>) {
+async fn tick(store: Arc<Store>, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = sampling::Told::default();
     loop {
         ticks.tick().await;
+        told.tell(&store, &metrics);
         let store = store.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || store.tick()).await {
             tracing::error!(%error, "the store's tick failed");
