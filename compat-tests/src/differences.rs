@@ -43,11 +43,6 @@ pub const ALL: &[Difference] = &[
     ),
     known("AD-1 broker configs", ".controller.", "there is no controller quorum to configure"),
     known(
-        "AD-1 broker configs",
-        ".advertised.listeners.",
-        "unset in Ottla: a client is told the address that it reached",
-    ),
-    known(
         "AD-6 an op that does not exist",
         ".errorCode",
         "INVALID_REQUEST names the mistake; Kafka answers UNKNOWN_SERVER_ERROR",

@@ -78,6 +78,7 @@ impl Page<'_> {
         topic.error_code = code.code();
         topic.is_internal = topic_name::is_internal(&name);
         topic.name = Some(name.into());
+        topic.topic_authorized_operations = TOPIC_OPERATIONS; // Kafka tells them of a missing topic too
         topic
     }
 
