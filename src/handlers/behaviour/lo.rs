@@ -48,7 +48,7 @@ async fn lo_1_special_positions() {
         assert_eq!(ask(&broker, version, 0, -1, -1).await, (ErrorCode::None, 5, -1, epoch(1)), "latest");
         assert_eq!(ask(&broker, version, 0, -2, -1).await, (ErrorCode::None, 0, -1, epoch(0)), "earliest");
         assert_eq!(ask(&broker, version, 1, -1, -1).await, (ErrorCode::None, 0, -1, epoch(1)), "empty: latest");
-        assert_eq!(ask(&broker, version, 1, -2, -1).await, (ErrorCode::None, 0, -1, -1), "empty: earliest");
+        assert_eq!(ask(&broker, version, 1, -2, -1).await, (ErrorCode::None, 0, -1, epoch(1)), "empty: earliest");
         let unsupported = (ErrorCode::UnsupportedVersion, -1, -1, -1);
         let from = |since: i16, told: Told| if version >= since { told } else { unsupported };
         let largest = (ErrorCode::None, 1, WALL.0 + 30, 0);
