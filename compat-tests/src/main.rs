@@ -1,11 +1,13 @@
 //! Real clients, real Kafka tools and faults against the real binary. `./compat-tests/run` is the way in.
 //!
-//! `compat-tests all --binary PATH [--long] [part...]` runs the parts; `compat-tests client ...` is the rdkafka crate as one
+//! `compat-tests all --binary PATH [--long] [--write-docs] [part...]` runs the parts; `compat-tests client ...` is the rdkafka crate as one
 //! of the client programs; `compat-tests record ...` writes down what clients send (recorder.rs).
 
 mod admin;
 mod broker;
+mod client_table;
 mod clients;
+mod differences;
 mod history;
 mod parts;
 mod rdkafka_client;
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
         },
         _ => {
             say(
-                "usage: compat-tests all --binary PATH [--long] [--seed N] [part...] | compat-tests client produce|consume ...",
+                "usage: compat-tests all --binary PATH [--long] [--seed N] [--write-docs] [part...] | compat-tests client produce|consume ...",
             );
             ExitCode::from(64)
         }
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn context(words: &[String]) -> Result<(Context, Vec<String>), String> {
-    let (mut binary, mut long, mut seed, mut chosen) = (None, false, None, Vec::new());
+    let (mut binary, mut long, mut write_docs, mut seed, mut chosen) = (None, false, false, None, Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -56,6 +58,7 @@ fn context(words: &[String]) -> Result<(Context, Vec<String>), String> {
             "--binary" => binary = Some(PathBuf::from(value()?)),
             "--seed" => seed = Some(value()?.parse().map_err(|_| "--seed wants a number")?),
             "--long" => long = true,
+            "--write-docs" => write_docs = true,
             part if parts::ALL.iter().any(|(name, _)| *name == part) => chosen.push(part.to_owned()),
             other => return Err(format!("{other} is neither an option nor one of the parts")),
         }
@@ -64,7 +67,8 @@ fn context(words: &[String]) -> Result<(Context, Vec<String>), String> {
     let binary = binary.canonicalize().map_err(|error| format!("{}: {error}", binary.display()))?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let clients = clients::Clients::load(&root)?;
-    Ok((Context { binary, root, clients, long, seed: seed.unwrap_or_else(rng::Rng::fresh_seed) }, chosen))
+    let seed = seed.unwrap_or_else(rng::Rng::fresh_seed);
+    Ok((Context { binary, root, clients, long, write_docs, seed }, chosen))
 }
 
 fn run(context: &Context, chosen: &[String]) -> ExitCode {
@@ -78,6 +82,11 @@ fn run(context: &Context, chosen: &[String]) -> ExitCode {
         let (report, took) = report::timed(name, |report| part(report, context));
         all.checks.extend(report.checks);
         minutes.push(format!("{name:<12} {:>5.1} min", took.as_secs_f64() / 60.0));
+    }
+    if chosen.is_empty() {
+        let page = context.root.join("../docs/compatibility.md");
+        let published = client_table::publish(&page, &context.clients, &all.checks, context.write_docs);
+        all.result("the client table is that of this run", published);
     }
     say("== minutes of the client parts");
     minutes.iter().for_each(|line| say(line));

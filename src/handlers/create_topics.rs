@@ -4,8 +4,8 @@
 //!   carries the configuration, from 7 the id.
 //! - AD-4: bad names INVALID_TOPIC_EXCEPTION, unknown keys and bad values INVALID_CONFIG.
 //! - A replication factor above the number of brokers is refused as Kafka does it.
-//! - More than `ottla.max.partitions.per.request` partitions in one request (10,000, Kafka's figure) answer
-//!   POLICY_VIOLATION for every topic of it, before any work.
+//! - More than `ottla.max.partitions.per.request` topics and partitions together in one request (10,000, Kafka's figure:
+//!   it counts the records that they become) answer POLICY_VIOLATION for every topic of it, before any work.
 
 use super::answer::{Outcome, done, first_error, text};
 use super::errors;
@@ -87,11 +87,11 @@ fn too_many(topics: &Topics, asked: &[CreatableTopic]) -> Option<Refused> {
             (0, count) => u64::try_from(count).unwrap_or(0),
             (assigned, _) => assigned,
         };
-        sum.saturating_add(own)
+        sum.saturating_add(own).saturating_add(1)
     });
     (partitions > max).then(|| Refused {
         code: ErrorCode::PolicyViolation,
-        message: format!("The request asks for {partitions} partitions; {max} in one request are the most."),
+        message: format!("The request asks for {partitions} topics and partitions; {max} in one request are the most."),
     })
 }
 

@@ -11,11 +11,11 @@ use crate::wire::ErrorCode;
 /// Why a batch is not acceptable (PR-2).
 pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
     match error {
+        BatchError::Magic { magic: 0 | 1 } => ErrorCode::InvalidRecord, // an old format, not damage
+        BatchError::Length { .. } | BatchError::Magic { .. } | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
+        // not exactly one whole batch
         BatchError::TooShort { .. }
-        | BatchError::Length { .. }
         | BatchError::Truncated { .. }
-        | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
-        BatchError::Magic { .. }
         | BatchError::Trailing { .. }
         | BatchError::Attributes { .. }
         | BatchError::AppendTime
@@ -34,6 +34,27 @@ pub(super) fn of_append(error: &AppendError) -> ErrorCode {
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
         AppendError::DiskFull | AppendError::Failed => ErrorCode::KafkaStorageError,
         AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
+    }
+}
+
+/// Whether Kafka tells the partition's log start beside the refusal: where the log looked at the batch and refused it.
+pub(super) fn tells_log_start(error: &AppendError) -> bool {
+    match error {
+        AppendError::Refused(
+            log::AppendError::TimestampInvalid { .. }
+            | log::AppendError::OutOfOrderSequence { .. }
+            | log::AppendError::DuplicateSequence { .. }
+            | log::AppendError::ProducerFenced { .. },
+        ) => true,
+        AppendError::Refused(
+            log::AppendError::TooLarge { .. }
+            | log::AppendError::TooLargeForSegment { .. }
+            | log::AppendError::OffsetsExhausted { .. },
+        )
+        | AppendError::Deleted
+        | AppendError::DiskFull
+        | AppendError::Failed
+        | AppendError::Stopping => false,
     }
 }
 

@@ -47,6 +47,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod producer_ids;
 mod service;
+mod timestamps;
 mod topic_name;
 mod topics;
 mod whereabouts;

@@ -14,14 +14,16 @@ use super::call::{Answer, Close, CloseReason, Peer};
 use super::configs::Effective;
 use super::errors;
 use super::keyless;
+use super::timestamps;
 use super::topic_name;
 use super::topics::Topics;
 use super::whereabouts::Whereabouts;
 use crate::base::{Offset, PartitionIndex, Timestamp};
+use crate::log;
 use crate::metadata::{Image, Topic};
 use crate::metrics::Metrics;
-use crate::partition::{Partition, Room, Ticket};
-use crate::record::{BatchHeader, check_produced};
+use crate::partition::{AppendError, Partition, Room, Ticket};
+use crate::record::{BatchHeader, Compression, check_produced};
 use crate::wire::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
@@ -38,6 +40,9 @@ const BY_ID_SINCE: i16 = 13;
 
 /// From here on the leader is told with NOT_LEADER_OR_FOLLOWER.
 const LEADER_SINCE: i16 = 10;
+
+/// From here on batches may be compressed with zstd (KIP-110).
+const ZSTD_SINCE: i16 = 7;
 
 /// The client id under which Kafka's own tools may write to internal topics.
 const ADMIN_CLIENT: &str = "__admin_client";
@@ -138,7 +143,7 @@ async fn check_topic(
         let index = partition.index;
         let step = match refused {
             Some((code, message)) => Err(failed(index, code, message)),
-            None => check(topics, image, topic.map(|topic| &**topic), partition).await,
+            None => check(topics, image, topic.map(|topic| &**topic), header.version, partition).await,
         };
         steps.push(step.map_or_else(Step::Answered, Step::Checked));
     }
@@ -160,6 +165,7 @@ async fn check(
     topics: &Topics,
     image: &Image,
     topic: Option<&Topic>,
+    version: i16,
     data: PartitionProduceData,
 ) -> Result<Batch, PartitionProduceResponse> {
     let index = data.index;
@@ -170,6 +176,10 @@ async fn check(
         return Err(failed(index, ErrorCode::InvalidRecord, "There is no record batch."));
     };
     let header = check_produced(&bytes).map_err(|error| failed(index, errors::of_batch(&error), error.to_string()))?;
+    if version < ZSTD_SINCE && header.compression() == Some(Compression::Zstd) {
+        let message = "Produce carries zstd from version 7 on.";
+        return Err(failed(index, ErrorCode::UnsupportedCompressionType, message));
+    }
     if header.is_transactional() {
         let message = "Transactions are not served by this broker.";
         return Err(failed(index, ErrorCode::InvalidTxnState, message));
@@ -178,7 +188,7 @@ async fn check(
     if effective.topic.cleanup.compact {
         keyless::check(&header, &bytes, effective.topic.decompressed_bytes_max)
             .await
-            .map_err(|error| error.told(index, &topic.name))?;
+            .map_err(|error| with_log_start(error.told(index, &topic.name), &partition))?;
     }
     Ok(Batch { index, partition, effective, header, bytes })
 }
@@ -222,7 +232,7 @@ fn closed(peer: &Peer, index: PartitionIndex) -> PartitionProduceResponse {
 
 fn append_one(batch: Batch, room: &mut Room) -> Step {
     let Batch { index, partition, effective, header, bytes } = batch;
-    let size = bytes.len() as u64;
+    let (size, again) = (bytes.len() as u64, bytes.clone());
     match partition.append(bytes, &header, room) {
         Ok(ticket) => {
             if !ticket.is_duplicate() {
@@ -231,13 +241,24 @@ fn append_one(batch: Batch, room: &mut Room) -> Step {
             Step::Appended(index, ticket)
         }
         Err(error) => {
-            let answer = failed(index, errors::of_append(&error), error.to_string());
+            let mut answer = failed(index, errors::of_append(&error), error.to_string());
+            if errors::tells_log_start(&error) {
+                answer = with_log_start(answer, &partition);
+            }
+            if let AppendError::Refused(log::AppendError::TimestampInvalid { earliest, latest, .. }) = &error {
+                answer.record_errors = timestamps::outside(&header, &again, *earliest, *latest);
+            }
             match error.rests_on() {
                 Some(below) => Step::Duplicate(answer, partition, below),
                 None => Step::Answered(answer),
             }
         }
     }
+}
+
+/// Kafka tells the log start too where the batch itself was at fault.
+fn with_log_start(answer: PartitionProduceResponse, partition: &Partition) -> PartitionProduceResponse {
+    PartitionProduceResponse { log_start_offset: partition.watermarks().log_start, ..answer }
 }
 
 /// Who leads, for those who are sent away (PR-11).

@@ -66,11 +66,16 @@ impl Drop for FailOnPanic<'_> {
 /// The thread's body; returns when the store is stopped or has failed.
 pub(crate) fn run(core: &Arc<Core>) {
     let _guard = FailOnPanic(core);
-    let mut committer =
-        Committer { core: core.clone(), ring: Ring::new(core.tail_bytes), written_since_check: 0, stopping: false };
+    let mut committer = Committer {
+        core: core.clone(),
+        ring: Ring::new(core.tail_bytes),
+        written_since_check: 0,
+        stopping: false,
+        loaded: false,
+    };
     let mut spare = Vec::new();
     loop {
-        let mut work = core.queue.next(std::mem::take(&mut spare));
+        let mut work = core.queue.next(std::mem::take(&mut spare), committer.loaded);
         remove(core, &work.deleted);
         if !work.entries.is_empty()
             && let Err(error) = committer.pass(&mut work.entries)
@@ -94,6 +99,9 @@ struct Committer {
     ring: Ring,
     written_since_check: u64,
     stopping: bool,
+    /// Whether batches came while the last pass was writing and syncing. What comes after its acknowledgements is no sign
+    /// of load: a client that waits for each of them sends just then.
+    loaded: bool,
 }
 
 impl Committer {
@@ -127,6 +135,7 @@ impl Committer {
         if !groups.is_empty() {
             self.sync()?;
         }
+        self.loaded = self.core.queue.bytes() > 0;
         for group in groups {
             publish(group);
         }

@@ -9,7 +9,8 @@ use crate::base::{Clock, TopicPartition};
 use crate::io::disk::Disk;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -64,6 +65,47 @@ impl Health {
     }
 }
 
+/// Live logs, by identity and by directory.
+#[derive(Default)]
+pub(crate) struct Registry {
+    by_id: HashMap<TopicPartition, Arc<StoredLog>>,
+    /// Whose directory it is, by the hash of its path. Two paths of one hash share a place, and the second has it.
+    by_dir: HashMap<u64, TopicPartition>,
+}
+
+impl Registry {
+    pub(crate) fn get(&self, id: TopicPartition) -> Option<&Arc<StoredLog>> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn insert(&mut self, log: Arc<StoredLog>) {
+        self.by_dir.insert(hash(log.dir()), log.id());
+        self.by_id.insert(log.id(), log);
+    }
+
+    pub(crate) fn remove(&mut self, id: TopicPartition) -> Option<Arc<StoredLog>> {
+        let log = self.by_id.remove(&id)?;
+        let hash = hash(log.dir());
+        if self.by_dir.get(&hash) == Some(&id) {
+            self.by_dir.remove(&hash);
+        }
+        Some(log)
+    }
+
+    /// Takes out the live log that has this directory.
+    pub(crate) fn remove_dir(&mut self, dir: &Path) -> Option<Arc<StoredLog>> {
+        let id = *self.by_dir.get(&hash(dir))?;
+        self.by_id.get(&id).filter(|log| log.dir() == dir)?;
+        self.remove(id)
+    }
+}
+
+fn hash(dir: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    dir.hash(&mut hasher);
+    hasher.finish()
+}
+
 pub(crate) struct Core {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
@@ -76,7 +118,7 @@ pub(crate) struct Core {
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Counters,
     /// Every live log.
-    pub(crate) logs: Mutex<HashMap<TopicPartition, Arc<StoredLog>>>,
+    pub(crate) logs: Mutex<Registry>,
     /// Renamed directories that wait for their removal.
     pub(crate) trash: Mutex<Vec<PathBuf>>,
     log_numbers: AtomicU64,
@@ -108,7 +150,7 @@ impl Core {
     }
 
     pub(crate) fn live_logs(&self) -> Vec<Arc<StoredLog>> {
-        self.logs.lock().values().cloned().collect()
+        self.logs.lock().by_id.values().cloned().collect()
     }
 
     /// The end: nothing is acknowledged from this instant on. Parked answers fail, the owner is told once.

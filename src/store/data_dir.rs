@@ -13,7 +13,7 @@
 //! A directory without a stamp is taken over only when there is nothing in it that a stamp would have preceded.
 
 use crate::base::NodeId;
-use crate::io::disk::{Disk, Lock, Open};
+use crate::io::disk::{Disk, Lock};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -216,11 +216,6 @@ impl DataDir {
         }
         self.disk.remove_file(&path)?;
         self.disk.sync_dir(&self.path)
-    }
-
-    /// Whether a write of one small file gets through, durably: an early answer to a read-only or foreign mount.
-    pub fn check_writable(&self) -> io::Result<()> {
-        self.disk.open(&self.path.join(LOCK_FILE), Open::ReadWrite)?.sync_data()
     }
 }
 

@@ -90,11 +90,10 @@ impl Queue {
         self.state.lock().bytes
     }
 
-    /// Everything that waits. On an idle store the first batch starts a pass at once; when batches came during the last
-    /// pass, more are gathered for a moment. `spare` is an empty vector whose memory is used again.
-    pub(crate) fn next(&self, spare: Vec<Entry>) -> Work {
+    /// Everything that waits. Normally the first batch starts a pass at once; when the store is `loaded`, more are
+    /// gathered for a moment. `spare` is an empty vector whose memory is used again.
+    pub(crate) fn next(&self, spare: Vec<Entry>, loaded: bool) -> Work {
         let mut state = self.state.lock();
-        let loaded = !state.entries.is_empty();
         while state.entries.is_empty() && state.deleted.is_empty() && !state.stop {
             state.waits_for = WaitsFor::Anything;
             self.wake.wait(&mut state);

@@ -120,7 +120,7 @@ impl Store {
         {
             let mut logs = core.logs.lock();
             for log in loaded {
-                logs.insert(log.id(), log);
+                logs.insert(log);
             }
         }
         core.check_room();
@@ -150,7 +150,8 @@ impl Store {
         self.was_clean
     }
 
-    /// The partition's log: what was loaded, or a new one without files.
+    /// The partition's log: what was loaded, or a new one without files. A live log of another topic id under the same
+    /// name is deleted by that: its topic is gone, even if nobody has said so here yet.
     pub fn log(
         &self,
         id: TopicPartition,
@@ -158,16 +159,32 @@ impl Store {
         settings: Arc<LogSettings>,
         epoch: LeaderEpoch,
     ) -> Arc<StoredLog> {
-        let mut logs = self.core.logs.lock();
-        let log = logs.entry(id).or_insert_with(|| {
-            let dir = self.data_dir.path().join(load::dir_name(topic_name, id.partition));
-            let new = Log::create(&self.env, dir, id.topic);
-            StoredLog::new(self.core.clone(), id, new, settings.clone(), epoch)
-        });
-        let log = log.clone();
-        drop(logs);
+        let mut past = None;
+        let log = {
+            let mut logs = self.core.logs.lock();
+            if let Some(log) = logs.get(id) {
+                log.clone()
+            } else {
+                let dir = self.data_dir.path().join(load::dir_name(topic_name, id.partition));
+                past = logs.remove_dir(&dir).inspect(|past| self.retire(past));
+                let new = Log::create(&self.env, dir, id.topic);
+                let log = StoredLog::new(self.core.clone(), id, new, settings.clone(), epoch);
+                logs.insert(log.clone());
+                log
+            }
+        };
+        if let Some(past) = past {
+            past.tell(|listener| listener.deleted());
+        }
         log.lead(epoch, settings);
         log
+    }
+
+    /// Ends a log that was taken out of the registry. Under the registry's lock: no log of the same name can be made, and
+    /// write, before the removal is queued.
+    fn retire(&self, log: &Arc<StoredLog>) {
+        log.mark_deleted();
+        self.core.queue.push_deleted(log.clone());
     }
 
     /// Every log now, in no order.
@@ -179,14 +196,11 @@ impl Store {
     /// way by the commit thread, before anything that is appended later is written, and removed at the next tick. Says
     /// whether there was one.
     pub fn delete(&self, id: TopicPartition) -> bool {
-        let log = {
-            // Under the registry's lock: no log of the same name can be made, and write, before the removal is queued.
+        let removed = {
             let mut logs = self.core.logs.lock();
-            let Some(log) = logs.remove(&id) else { return false };
-            log.mark_deleted();
-            self.core.queue.push_deleted(log.clone());
-            log
+            logs.remove(id).inspect(|log| self.retire(log))
         };
+        let Some(log) = removed else { return false };
         log.tell(|listener| listener.deleted());
         true
     }

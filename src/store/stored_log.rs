@@ -19,6 +19,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -149,6 +150,10 @@ impl StoredLog {
     /// Whose log it is.
     pub fn id(&self) -> TopicPartition {
         self.id
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        self.log.dir()
     }
 
     /// Registers the listener, for the life of the log; the first one stays.

@@ -1,5 +1,6 @@
 //! One file per part of the run; each takes what it needs and notes its checks in a report.
 
+pub mod answers;
 pub mod chaos;
 pub mod data_set;
 pub mod features;
@@ -23,6 +24,8 @@ pub struct Context {
     pub clients: Clients,
     /// Whether the parts run at their full size.
     pub long: bool,
+    /// Whether the generated parts of the docs are written rather than checked.
+    pub write_docs: bool,
     /// The seed of the run.
     pub seed: u64,
 }
@@ -54,6 +57,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("data-set", data_set::part),
     ("shippers", shippers::part),
     ("tools", tools::part),
+    ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
 ];

@@ -220,9 +220,9 @@ async fn ad_3_topics_are_created_with_the_defaults() {
     assert_eq!(codes, [ErrorCode::TopicAlreadyExists, ErrorCode::None], "one topic does not spoil another");
     let twice = create(&broker, 7, false, vec![new_topic("d", 1, 1), new_topic("d", 1, 1)]).await;
     assert_eq!(twice.iter().map(|topic| code(topic.error_code)).collect::<Vec<_>>(), [ErrorCode::InvalidRequest]);
-    let most = create(&broker, 7, true, vec![new_topic("a", 9_999, 1), new_topic("b", 1, 1)]).await;
+    let most = create(&broker, 7, true, vec![new_topic("a", 9_997, 1), new_topic("b", 1, 1)]).await;
     assert!(most.iter().all(|topic| code(topic.error_code) == ErrorCode::None));
-    let more = create(&broker, 7, true, vec![new_topic("a", 9_999, 1), new_topic("b", 2, 1)]).await;
+    let more = create(&broker, 7, true, vec![new_topic("a", 9_997, 1), new_topic("b", 2, 1)]).await;
     assert!(more.iter().all(|topic| code(topic.error_code) == ErrorCode::PolicyViolation));
 }
 

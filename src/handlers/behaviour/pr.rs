@@ -50,8 +50,8 @@ async fn pr_2_a_bad_batch_fails_its_partition_alone() {
     let cases = [
         ("a payload byte", broken(&good, good.len() - 1), ErrorCode::CorruptMessage),
         ("the CRC", broken(&good, 17), ErrorCode::CorruptMessage),
-        ("cut short", good.slice(..good.len() - 1), ErrorCode::CorruptMessage),
-        ("a header cut short", good.slice(..20), ErrorCode::CorruptMessage),
+        ("cut short", good.slice(..good.len() - 1), ErrorCode::InvalidRecord),
+        ("a header cut short", good.slice(..20), ErrorCode::InvalidRecord),
         ("two batches", two, ErrorCode::InvalidRecord),
         (
             "magic 1",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use crate::base::{Clock, LeaderEpoch, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp};
 use crate::log;
 use crate::record::{BatchBuilder, TimestampType};
 use crate::store::fixture::{WALL, batch, produced};
@@ -157,4 +157,22 @@ async fn epochs_fence_and_end() {
     assert_eq!(partition.epoch_end(LeaderEpoch::UNKNOWN), None);
     setup.partitions.ensure(id(1, 0), "topic1", &Arc::new(settings()), EPOCH);
     assert_eq!(partition.leader_epoch(), current, "epochs never go back");
+}
+
+/// A client that sends when it is answered is alone, not load: its batches are not held back to gather more.
+#[tokio::test]
+async fn a_client_alone_does_not_wait_for_others() {
+    let mut bench = Bench::new(8);
+    bench.durability = crate::store::Durability::Os;
+    let setup = Setup::over(bench);
+    let (partition, clock) = (setup.partition(1, 0), SystemClock::default());
+    let mut took = Vec::new();
+    for _ in 0..200 {
+        let begun = clock.monotonic();
+        setup.commit(&partition, &batch(&[b"x"])).await;
+        took.push(clock.monotonic() - begun);
+    }
+    took.sort();
+    // The quickest tenth, so that a busy machine says nothing.
+    assert!(took[20] < Duration::from_micros(400), "a tenth took less than {:?}", took[20]);
 }

@@ -94,8 +94,15 @@ async fn a_write_that_finds_the_disk_full_is_tried_again() {
         setup.bench.disk.fail(operation, path, 0, Fault::Full);
         let mut tickets = Vec::new();
         // Two segments' worth: the fault strikes at the first write, or at the roll.
-        for _ in 0..14 {
-            tickets.push(setup.append(&partition, &batch(&[&value])).await.expect("appended"));
+        while tickets.len() < 14 {
+            match setup.append(&partition, &batch(&[&value])).await {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => {
+                    assert_eq!(error, AppendError::DiskFull);
+                    setup.store.tick();
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
         }
         for (at, ticket) in tickets.into_iter().enumerate() {
             let base = soon(ticket.durable()).await.expect("durable").base_offset;
