@@ -10,10 +10,10 @@ use crate::base::NodeId;
 use crate::metadata::Image;
 use crate::wire::requests::CreatePartitionsRequest;
 use crate::wire::requests::topics::CreatePartitionsTopic;
-use crate::wire::{ErrorCode, RequestHeader};
+use crate::wire::{ErrorCode, RequestHeader, Str};
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::create_partitions_response::{CreatePartitionsResponse, CreatePartitionsTopicResult};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 type Refused = (ErrorCode, String);
 
@@ -23,16 +23,19 @@ pub(super) async fn answer(
     header: &RequestHeader,
     request: &CreatePartitionsRequest,
 ) -> Outcome {
-    let asked = request.topics.to_vec();
-    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut asked = request.topics.to_vec();
+    let mut times: HashMap<Str, usize> = HashMap::new();
     for topic in &asked {
-        *times.entry(topic.name.as_str()).or_default() += 1;
+        *times.entry(topic.name.clone()).or_default() += 1;
     }
+    // A name that comes twice is answered once, as with Kafka.
+    let mut seen = HashSet::new();
+    asked.retain(|topic| seen.insert(topic.name.clone()));
     let max = i64::from(topics.configs().broker().partitions_per_request_max);
     let mut left = max;
     let mut response = CreatePartitionsResponse::default();
     for topic in &asked {
-        let outcome = match times.get(topic.name.as_str()) {
+        let outcome = match times.get(&topic.name) {
             Some(2..) => Err((ErrorCode::InvalidRequest, "The request names this topic more than once.".to_string())),
             Some(..2) | None => grow(topics, node, topic, request.validate_only, max, &mut left).await,
         };

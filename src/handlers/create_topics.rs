@@ -21,7 +21,7 @@ use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult, CreateTopicsResponse,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// From here on the answer carries counts and configuration.
@@ -49,10 +49,14 @@ pub(super) async fn answer(
     header: &RequestHeader,
     request: &CreateTopicsRequest,
 ) -> Outcome {
-    let asked = request.topics.to_vec();
+    let mut asked = request.topics.to_vec();
+    let times = count(&asked);
+    // A name that comes twice is answered once, as with Kafka.
+    let mut seen = HashSet::new();
+    asked.retain(|topic| seen.insert(topic.name.clone()));
     let mut results = match too_many(topics, &asked) {
         Some(refused) => asked.iter().map(|topic| failed(&topic.name, &refused)).collect(),
-        None => create(topics, node, header, &asked, request.validate_only).await,
+        None => create(topics, node, header, &asked, &times, request.validate_only).await,
     };
     if header.version < DETAILS_SINCE {
         results.iter_mut().for_each(|result| result.configs = None);
@@ -61,6 +65,15 @@ pub(super) async fn answer(
     response.topics = results;
     let error = first_error(response.topics.iter().map(|topic| topic.error_code));
     done(header, &response, error)
+}
+
+/// How often each name comes.
+fn count(asked: &[CreatableTopic]) -> HashMap<Str, usize> {
+    let mut times = HashMap::new();
+    for topic in asked {
+        *times.entry(topic.name.clone()).or_default() += 1;
+    }
+    times
 }
 
 /// The bound on the partitions of one request.
@@ -87,16 +100,13 @@ async fn create(
     node: NodeId,
     header: &RequestHeader,
     asked: &[CreatableTopic],
+    times: &HashMap<Str, usize>,
     validate_only: bool,
 ) -> Vec<CreatableTopicResult> {
     let image = topics.image();
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    for topic in asked {
-        *times.entry(topic.name.as_str()).or_default() += 1;
-    }
     let planned: Vec<Result<NewTopic, Refused>> = asked
         .iter()
-        .map(|topic| match times.get(topic.name.as_str()) {
+        .map(|topic| match times.get(&topic.name) {
             Some(2..) => refused(ErrorCode::InvalidRequest, "The request names this topic more than once."),
             Some(..2) | None => plan(topics, &image, node, topic),
         })
@@ -147,7 +157,12 @@ fn plan(topics: &Topics, image: &Image, node: NodeId, asked: &CreatableTopic) ->
     }
     let partitions = partitions(topics, node, asked)?;
     let entries = asked.configs.to_vec();
-    let entries = entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref()));
+    if let Some(entry) = entries.iter().find(|entry| entry.value.is_none()) {
+        return refused(ErrorCode::InvalidConfig, format!("Configuration {} has no value.", &*entry.name));
+    }
+    // A key that comes twice has its last value, as with Kafka.
+    let entries: BTreeMap<&str, Option<&str>> =
+        entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())).collect();
     match settings::topic_replacement(entries) {
         Ok(configs) => Ok(NewTopic { name: asked.name.as_str().into(), partitions, configs }),
         Err(error) => refused(errors::of_alter(&error), error.to_string()),

@@ -12,7 +12,7 @@ use crate::wire::requests::topics::DeleteTopicState;
 use crate::wire::{ErrorCode, RequestHeader, Str};
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -50,7 +50,12 @@ async fn delete(topics: &Topics, asked: &[DeleteTopicState]) -> Vec<DeletableTop
         *times.entry(topic.id).or_default() += 1;
     }
     let mut results = Vec::with_capacity(asked.len());
+    // A topic that comes twice is answered once, as with Kafka.
+    let mut seen = HashSet::new();
     for (asked, found) in asked.iter().zip(found) {
+        if found.as_ref().is_ok_and(|topic| !seen.insert(topic.id)) {
+            continue;
+        }
         results.push(match found {
             Err((code, message)) => refused(asked, code, message),
             Ok(topic) if times.get(&topic.id).is_some_and(|times| *times > 1) => {

@@ -8,11 +8,11 @@
 //! - A special position that the version does not know is answered UNSUPPORTED_VERSION for its partition.
 
 use super::answer::{Outcome, done, first_error};
-use super::errors;
 use super::topics::Topics;
+use super::{epochs, errors};
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 use crate::metadata::{Image, Topic};
-use crate::partition::{FoundOffset, Partition, ReadError};
+use crate::partition::{FoundOffset, ReadError};
 use crate::wire::requests::ListOffsetsRequest;
 use crate::wire::requests::offsets::ListOffsetsPartition;
 use crate::wire::{ErrorCode, RequestHeader, Str};
@@ -106,9 +106,9 @@ async fn one(
     let readable = if isolation_level == READ_COMMITTED { marks.stable } else { marks.durable };
     match asked.timestamp.0 {
         LATEST => Ok(Found::at(readable, partition.leader_epoch())),
-        EARLIEST => Ok(Found::at(marks.log_start, epoch_of(&partition, marks.log_start))),
+        EARLIEST => Ok(Found::at(marks.log_start, epochs::of_offset(&partition, marks.log_start))),
         EARLIEST_LOCAL if version >= EARLIEST_LOCAL_SINCE => {
-            Ok(Found::at(marks.log_start, epoch_of(&partition, marks.log_start)))
+            Ok(Found::at(marks.log_start, epochs::of_offset(&partition, marks.log_start)))
         }
         LATEST_TIERED if version >= LATEST_TIERED_SINCE => Ok(Found::NOTHING),
         MAX_TIMESTAMP if version >= MAX_TIMESTAMP_SINCE => searched(partition.max_timestamp().await, readable),
@@ -125,24 +125,6 @@ fn searched(found: Result<Option<FoundOffset>, ReadError>, below: Offset) -> Res
         Ok(Some(_) | None) => Ok(Found::NOTHING),
         Err(error) => Err(errors::of_read(&error)),
     }
-}
-
-/// The epoch that wrote a record: the smallest whose end lies above it. The current one for an empty log, as Kafka
-/// does.
-fn epoch_of(partition: &Partition, offset: Offset) -> LeaderEpoch {
-    let end_above = |epoch: i32| partition.epoch_end(LeaderEpoch(epoch)).filter(|(_, end)| *end > offset);
-    let (mut low, mut high) = (0, partition.leader_epoch().0);
-    if end_above(high).is_none() {
-        return partition.leader_epoch();
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match end_above(middle) {
-            Some(_) => high = middle,
-            None => low = middle + 1,
-        }
-    }
-    end_above(low).map_or(LeaderEpoch::UNKNOWN, |(epoch, _)| epoch)
 }
 
 fn told(version: i16, index: PartitionIndex, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {

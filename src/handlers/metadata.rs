@@ -62,34 +62,30 @@ fn unknown(image: &Image, request: &MetadataRequest) -> Vec<Arc<str>> {
     names.into_iter().collect()
 }
 
-/// Makes the topics that are missing. What can't be made is answered like any unknown topic, but for names that collide.
-pub(super) async fn create_missing(topics: &Topics, request: &MetadataRequest) -> HashSet<Arc<str>> {
+/// Makes the topics that are missing. What can't be made is answered like any unknown topic.
+pub(super) async fn create_missing(topics: &Topics, request: &MetadataRequest) {
     let partitions = topics.configs().broker().num_partitions;
     let room = usize::try_from(CREATED_PARTITIONS_MAX / i64::from(partitions.max(1))).unwrap_or(usize::MAX);
     let mut names = unknown(&topics.image(), request);
     names.retain(|name| name.as_ref() != topic_name::CLUSTER_METADATA_TOPIC);
     names.truncate(room);
     let new = names.iter().map(|name| NewTopic { name: name.clone(), partitions, configs: Configs::new() }).collect();
-    let mut refused = HashSet::new();
     for (name, answer) in names.iter().zip(topics.create(new).await) {
         match answer {
             Ok(topic) => tracing::info!(topic = %topic.name, id = %topic.id, partitions, "topic created on demand"),
-            Err(CommitError::Refused(Refusal::TopicCollides { .. })) => drop(refused.insert(name.clone())),
             Err(CommitError::Refused(Refusal::TopicExists { .. })) => {} // another request was first
             Err(error) => tracing::warn!(topic = %name, %error, "topic not created on demand"),
         }
     }
-    refused
 }
 
-/// Answers from the image; `refused` names could not become topics.
+/// Answers from the image.
 pub(super) fn answer(
     topics: &Topics,
     place: &Whereabouts,
     peer: &Peer,
     header: &RequestHeader,
     request: &MetadataRequest,
-    refused: &HashSet<Arc<str>>,
 ) -> Outcome {
     let image = topics.image();
     let version = header.version;
@@ -109,7 +105,7 @@ pub(super) fn answer(
     response.topics = match &request.topics {
         _ if wants_all(header, request) => image.topics().map(|topic| view.found(topic)).collect(),
         None => Vec::new(),
-        Some(asked) => asked.iter().map(|asked| view.one(version, &asked, refused)).collect(),
+        Some(asked) => asked.iter().map(|asked| view.one(version, &asked)).collect(),
     };
     let error = first_error(response.topics.iter().map(|topic| topic.error_code));
     done(header, &response, error)
@@ -132,7 +128,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn one(&self, version: i16, asked: &MetadataRequestTopic, refused: &HashSet<Arc<str>>) -> MetadataResponseTopic {
+    fn one(&self, version: i16, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
         let by_id = !asked.topic_id.is_zero();
         match &asked.name {
             _ if version < BY_ID_SINCE && (by_id || asked.name.is_none()) => {
@@ -147,7 +143,7 @@ impl View<'_> {
             Some(name) => match self.image.topic(name) {
                 Some(topic) => self.found(topic),
                 None => {
-                    let bad = topic_name::check(name).is_err() || refused.contains(name.as_str());
+                    let bad = topic_name::check(name).is_err();
                     let invalid = ErrorCode::InvalidTopicException;
                     let code = if bad { invalid } else { ErrorCode::UnknownTopicOrPartition };
                     self.missing(Some(name.clone()), Uuid::nil(), code)

@@ -7,7 +7,7 @@
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
 //! - Changes: [`create_topics`], [`delete_topics`], [`create_partitions`], [`describe_configs`], [`alter_configs`],
 //!   [`incremental_alter_configs`] (the three over [`config_resources`]).
-//! - What they share: [`topics`], [`configs`], [`producer_ids`], [`whereabouts`], [`topic_name`]; [`errors`] and
+//! - What they share: [`topics`], [`configs`], [`producer_ids`], [`whereabouts`], [`topic_name`], [`epochs`]; [`errors`] and
 //!   [`answer`], the ways back to the wire.
 //!
 //! What must hold: offsets are assigned in stage one, in the order of a connection's requests; nothing slow is waited for
@@ -33,6 +33,7 @@ mod describe_configs;
 mod describe_log_dirs;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod epochs;
 mod errors;
 mod fetch;
 mod find_coordinator;

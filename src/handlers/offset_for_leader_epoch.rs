@@ -5,8 +5,8 @@
 //! log end could be taken back by a crash.
 
 use super::answer::{Outcome, done, first_error};
-use super::errors;
 use super::topics::Topics;
+use super::{epochs, errors};
 use crate::metadata::{Image, Topic};
 use crate::wire::requests::OffsetForLeaderEpochRequest;
 use crate::wire::requests::offsets::OffsetForLeaderPartition;
@@ -46,9 +46,9 @@ fn one(topics: &Topics, image: &Image, topic: Option<&Topic>, asked: &OffsetForL
         result.error_code = errors::of_epoch(error).code();
         return result;
     }
-    if let Some((epoch, end)) = partition.epoch_end(asked.leader_epoch) {
+    if let Some((epoch, end)) = epochs::end(&partition, asked.leader_epoch) {
         result.leader_epoch = epoch.0;
-        result.end_offset = end.0.min(partition.watermarks().durable.0);
+        result.end_offset = end.0;
     }
     result
 }

@@ -17,7 +17,6 @@ use crate::base::Clock;
 use crate::metrics::Metrics;
 use crate::wire::api_versions::ApiVersionsResponse;
 use crate::wire::{Api, ErrorCode, HeaderError, Request, RequestHeader};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Tells the size and the free bytes of the file system that holds the data. May block on the disk.
@@ -110,14 +109,14 @@ impl Service {
         let (topics, place, node, head) = (topics.clone(), place.clone(), place.node, header.clone());
         match request {
             Request::Metadata(request) if !metadata::creates(&topics, &header, &request) => {
-                let answer = metadata::answer(&topics, &place, peer, &header, &request, &HashSet::new());
+                let answer = metadata::answer(&topics, &place, peer, &header, &request);
                 ready(metrics, &header, answer)
             }
             Request::Metadata(request) => {
                 let peer = peer.clone();
                 later(metrics, header, async move {
-                    let refused = metadata::create_missing(&topics, &request).await;
-                    metadata::answer(&topics, &place, &peer, &head, &request, &refused)
+                    metadata::create_missing(&topics, &request).await;
+                    metadata::answer(&topics, &place, &peer, &head, &request)
                 })
             }
             Request::ListOffsets(request) => {

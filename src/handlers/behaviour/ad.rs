@@ -219,7 +219,7 @@ async fn ad_3_topics_are_created_with_the_defaults() {
     let codes: Vec<_> = again.iter().map(|topic| code(topic.error_code)).collect();
     assert_eq!(codes, [ErrorCode::TopicAlreadyExists, ErrorCode::None], "one topic does not spoil another");
     let twice = create(&broker, 7, false, vec![new_topic("d", 1, 1), new_topic("d", 1, 1)]).await;
-    assert!(twice.iter().all(|topic| code(topic.error_code) == ErrorCode::InvalidRequest));
+    assert_eq!(twice.iter().map(|topic| code(topic.error_code)).collect::<Vec<_>>(), [ErrorCode::InvalidRequest]);
     let most = create(&broker, 7, true, vec![new_topic("a", 9_997, 1), new_topic("b", 1, 1)]).await;
     assert!(most.iter().all(|topic| code(topic.error_code) == ErrorCode::None));
     let more = create(&broker, 7, true, vec![new_topic("a", 9_997, 1), new_topic("b", 2, 1)]).await;
@@ -259,6 +259,17 @@ async fn ad_4_bad_names_and_values_are_refused() {
         assert_eq!(alter(&broker, TOPIC, "t", &[(name, 0, Some(bad))]).await, ErrorCode::InvalidConfig, "{name}={bad}");
         assert_eq!(replace(&broker, TOPIC, "t", &[(name, bad)]).await, ErrorCode::InvalidConfig, "{name}={bad}");
     }
+    let mut topic = new_topic("null", 1, 1);
+    let mut config = CreatableTopicConfig::default();
+    (config.name, config.value) = (string("retention.ms"), None);
+    topic.configs.push(config);
+    let made = create(&broker, 7, true, vec![topic.clone()]).await;
+    assert_eq!(code(made[0].error_code), ErrorCode::InvalidConfig, "no value");
+    topic.configs[0].value = Some(string("1"));
+    topic.configs.push(topic.configs[0].clone());
+    topic.configs[1].value = Some(string("2"));
+    let made = create(&broker, 7, true, vec![topic]).await;
+    assert_eq!(code(made[0].error_code), ErrorCode::None, "the last value of a key counts");
     assert!(broker.image().topic("bad").is_none());
     assert!(broker.image().topic("t").expect("t").configs.is_empty(), "nothing of it was kept");
 }

@@ -175,7 +175,7 @@ async fn fe_12_a_client_whose_log_parts_from_ours_is_told_where() {
 #[tokio::test]
 async fn fe_13_the_end_of_an_epoch_is_told() {
     let broker = Broker::start().await;
-    broker.create("t", 1, &[]).await;
+    broker.create("t", 2, &[]).await;
     broker.append("t", 0, &["a", "b"]).await;
     let broker = broker.restart(End::Killed).await.restart(End::Stopped).await;
     broker.append("t", 0, &["c", "d", "e"]).await;
@@ -195,6 +195,8 @@ async fn fe_13_the_end_of_an_epoch_is_told() {
         (0, -1, 1, (ErrorCode::None, 0, 2)),
         (0, 2, 2, (ErrorCode::None, 2, 5)),
         (0, -1, 9, (ErrorCode::None, -1, -1)),
+        (1, -1, 2, (ErrorCode::None, 2, 0)), // the running epoch, which wrote nothing
+        (1, -1, 1, (ErrorCode::None, -1, -1)),
         (0, 1, 0, (ErrorCode::FencedLeaderEpoch, -1, -1)),
         (0, 3, 0, (ErrorCode::UnknownLeaderEpoch, -1, -1)),
         (7, -1, 0, (ErrorCode::UnknownTopicOrPartition, -1, -1)),

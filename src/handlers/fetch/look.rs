@@ -2,8 +2,8 @@
 
 use super::watch::{Entry, TopicRef};
 use crate::base::{LeaderEpoch, NodeId, Offset};
-use crate::handlers::errors;
 use crate::handlers::topics::Topics;
+use crate::handlers::{epochs, errors};
 use crate::metadata::{Image, Topic};
 use crate::metrics::TopicCounters;
 use crate::partition::{Partition, ReadError, ReadResult, ReadUpto};
@@ -159,7 +159,7 @@ impl<'a> Look<'a> {
         if asked == LeaderEpoch::UNKNOWN {
             return Ok(None);
         }
-        let (epoch, end_offset) = partition.epoch_end(asked).ok_or(ErrorCode::OffsetOutOfRange)?;
+        let (epoch, end_offset) = epochs::end(partition, asked).ok_or(ErrorCode::OffsetOutOfRange)?;
         let parts = epoch < asked || end_offset < entry.wanted.offset;
         Ok(parts.then_some(EpochEndOffset { epoch, end_offset }))
     }

@@ -80,7 +80,7 @@ impl<T> Sessions<T> {
         now: Duration,
         mut random: impl FnMut() -> i32,
     ) -> Option<i32> {
-        if partitions == 0 || (self.slots.len() >= self.slots_max && !self.make_room(partitions, now)) {
+        if self.slots.len() >= self.slots_max && !self.make_room(partitions, now) {
             return None;
         }
         let id = loop {
