@@ -226,6 +226,12 @@ impl Store {
         self.core.budget.reserve(bytes)
     }
 
+    /// Ends the store for a failure that was met elsewhere in the data directory: nothing is acknowledged from now on, the
+    /// owner is told, the next start reads the medium. Blocks on the disk.
+    pub fn fail(&self, why: &str) {
+        self.core.fail(why);
+    }
+
     /// How the store does.
     pub fn health(&self) -> StoreHealth {
         if self.core.health.is_failed() {

@@ -217,3 +217,23 @@ async fn a_failed_sync_at_the_start_is_final_too() {
         assert!(read_all(&later.partition(1, 0), Offset(0), 1 << 20).await == seen, "seed {seed}");
     }
 }
+
+/// The metadata in the same directory could not be made durable: the store ends as if it had met that itself.
+#[tokio::test]
+async fn a_failure_met_elsewhere_ends_the_store() {
+    let setup = Setup::new(8);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"good"])).await;
+    setup.bench.gated.close();
+    let parked = setup.append(&partition, &batch(&[b"x"])).await.expect("appended");
+    setup.bench.gated.await_sync();
+    setup.store.fail("metadata");
+    assert_eq!(soon(parked.durable()).await, Err(AckError::Storage));
+    assert!(setup.partitions.reserve(1).await.is_err());
+    assert_eq!((setup.store.health(), setup.bench.failures.lock().len()), (StoreHealth::Failed, 1));
+    assert!(setup.bench.disk_names().iter().any(|name| name == "ottla.failed"));
+    setup.bench.gated.open_gate();
+    assert!(setup.store.shutdown().is_err(), "not left clean");
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    assert!(after.partition(1, 0).watermarks().durable >= Offset(1), "what was acknowledged is there");
+}
