@@ -112,15 +112,16 @@ impl Slot {
 
     /// Closes the file unless it is pinned, in use this instant, or was used since the last call.
     fn close_if_idle(&self) -> bool {
-        if self.pinned.load(Ordering::Relaxed) || self.used.swap(false, Ordering::Relaxed) {
+        if self.used.swap(false, Ordering::Relaxed) {
             return false;
         }
         match self.held.try_lock() {
-            Some(mut held) => {
+            // Under the lock: who pins takes it after the mark, and opens again what was closed just before.
+            Some(mut held) if !self.pinned.load(Ordering::Relaxed) => {
                 *held = None;
                 true
             }
-            None => false,
+            Some(_) | None => false,
         }
     }
 }

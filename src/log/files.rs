@@ -238,8 +238,12 @@ impl Log {
         Ok(segment)
     }
 
-    /// The directory and what stands in it before the first batch.
+    /// The directory and what stands in it before the first batch. What is there already came from a failed attempt, or
+    /// from a deleted topic of the same name that could not be moved away: its segments must not become this log's.
     fn begin(&self, placement: &Placement) -> io::Result<()> {
+        if self.env.disk.exists(&self.dir)? {
+            self.env.disk.remove_dir_all(&self.dir)?;
+        }
         self.env.disk.create_dir_all(&self.dir)?;
         self.put(metadata_file::encode(self.topic).as_bytes(), names::PARTITION_METADATA)?;
         let mut begun = epochs::Epochs::default();
@@ -326,11 +330,7 @@ impl Log {
     /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing is
     /// written any more. Says whether there was a directory.
     pub fn move_away(&self, to: &Path) -> io::Result<bool> {
-        self.writer.lock().deleted = true;
-        let segments = std::mem::take(&mut *self.segments.write());
-        for segment in segments.iter() {
-            segment.pin();
-        }
+        self.give_up_segments();
         match self.env.disk.rename(&self.dir, to) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -340,14 +340,21 @@ impl Log {
 
     /// Removes the partition's directory; those who read its segments read on. Nothing is written any more.
     pub fn delete(&self) -> io::Result<()> {
-        self.writer.lock().deleted = true;
-        let segments = std::mem::take(&mut *self.segments.write());
-        for segment in segments.iter() {
-            segment.pin();
-        }
+        self.give_up_segments();
         match self.env.disk.remove_dir_all(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
+        }
+    }
+
+    /// Nothing is written any more and no segment is found; those that somebody reads are opened for as long as that
+    /// takes. The others are not: a log may have more segments than the process may open files.
+    fn give_up_segments(&self) {
+        self.writer.lock().deleted = true;
+        let segments = std::mem::take(&mut *self.segments.write());
+        let planning = Arc::strong_count(&segments) > 1;
+        for segment in segments.iter().filter(|segment| planning || Arc::strong_count(segment) > 1) {
+            segment.pin();
         }
     }
 }

@@ -321,6 +321,7 @@ impl Keeper {
     fn break_off(&mut self, why: String) -> CommitError {
         tracing::error!(why, "the metadata log can't go on");
         self.broken = Some(why.clone());
+        self.published.break_off(why.clone());
         CommitError::Broken(why)
     }
 

@@ -45,12 +45,18 @@ pub struct MetadataLog {
 pub(super) struct Published {
     image: ArcSwap<Image>,
     version: watch::Sender<u64>,
+    /// Why the log can't go on, once it can't.
+    broken: watch::Sender<Option<String>>,
 }
 
 impl Published {
     fn new(image: Image) -> Self {
         let (version, _) = watch::channel(image.version);
-        Published { image: ArcSwap::from_pointee(image), version }
+        Published { image: ArcSwap::from_pointee(image), version, broken: watch::Sender::new(None) }
+    }
+
+    pub(super) fn break_off(&self, why: String) {
+        self.broken.send_replace(Some(why));
     }
 
     pub(super) fn image(&self) -> Arc<Image> {
@@ -155,6 +161,16 @@ impl MetadataLog {
     /// Tells of each new image by its version. The image is in place before its version is told.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.published.version.subscribe()
+    }
+
+    /// Ends when the log can't go on, with the reason; until then never. The broker must stop then.
+    pub async fn broken(&self) -> String {
+        let mut broken = self.published.broken.subscribe();
+        match broken.wait_for(Option::is_some).await.map(|why| why.clone()) {
+            Ok(Some(why)) => why,
+            // The sender lives as long as this handle.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// Makes the changes as one step: all or none. Durable and visible in [`Self::image`] on return. A caller that goes

@@ -435,6 +435,8 @@ async fn a_device_that_fails_to_sync_ends_the_log_and_a_full_one_does_not() {
         assert!(matches!(error, CommitError::Broken(_)), "{error}");
     }
     assert_eq!(names(&log.image()).len(), 1, "what may not be durable is not shown");
+    let why = tokio::time::timeout(Duration::from_secs(10), log.broken()).await.expect("told");
+    assert!(why.contains(&object_key(3)), "{why}");
 }
 
 proptest! {

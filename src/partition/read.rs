@@ -116,10 +116,12 @@ impl Partition {
             Lookup::Segments => {}
         }
         let log = self.log.clone();
-        let plan = tokio::task::spawn_blocking(move || log.plan(from, below, max_bytes, at_least_one)).await??;
-        if plan.ranges.is_empty() && self.is_deleted() {
+        let plan = tokio::task::spawn_blocking(move || log.plan(from, below, max_bytes, at_least_one)).await?;
+        // Files that went while they were looked at are no fault of the disk's.
+        if plan.as_ref().map_or(true, |plan| plan.ranges.is_empty()) && self.is_deleted() {
             return Err(ReadError::Deleted);
         }
+        let plan = plan?;
         let parts = plan.ranges.into_iter().map(|range| Part::File {
             file: range.segment,
             position: range.position,

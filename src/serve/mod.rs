@@ -16,6 +16,7 @@ use crate::handlers::{
     Configs, Fetches, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings,
 };
 use crate::io::disk::RealDisk;
+use crate::metadata::MetadataLog;
 use crate::metrics::{Metrics, Protocol};
 use crate::server::{Admin, BindError, Bound, Descriptors, Health, Limits, ListenerConfig, Server};
 use crate::settings::{self, BrokerSettings};
@@ -81,6 +82,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let service = Arc::new(service(&config, &broker, &metrics, clock.clone())?);
     sampling::register(&metrics, &broker.store);
     let ticks = tokio::spawn(tick(broker.store.clone(), metrics.clone()));
+    let metadata = tokio::spawn(watch_metadata(broker.metadata.clone(), broker.store.clone()));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -98,6 +100,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     }
     let outcome = drain(stop, serving, &broker, &health).await;
     ticks.abort();
+    metadata.abort();
     admin.abort();
     match broken {
         Some(why) => Err(Failure::Storage(format!(
@@ -173,6 +176,14 @@ async fn tick(store: Arc<Store>, metrics: Arc<Metrics>) {
         if let Err(error) = tokio::task::spawn_blocking(move || store.tick()).await {
             tracing::error!(%error, "the store's tick failed");
         }
+    }
+}
+
+/// Metadata that can't be made durable, or can't be read, ends the broker as a failed log does.
+async fn watch_metadata(metadata: Arc<MetadataLog>, store: Arc<Store>) {
+    let why = metadata.broken().await;
+    if let Err(error) = tokio::task::spawn_blocking(move || store.fail(&format!("metadata: {why}"))).await {
+        tracing::error!(%error, "the store could not be ended");
     }
 }
 

@@ -209,6 +209,10 @@ fn remove(core: &Core, deleted: &[Arc<StoredLog>]) {
 }
 
 fn publish(group: Group) {
+    if group.log.is_deleted() {
+        // Its write may have been left out: then its batches are in no segment, and nobody waits for them any more.
+        return;
+    }
     let mut slices = Vec::with_capacity(group.slices.len());
     for slice in group.slices {
         let Some(segment) = group.log.log.segment_for(slice.base) else {

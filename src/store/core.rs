@@ -2,6 +2,7 @@
 
 use super::config::{Durability, OnFailure, StoreConfig};
 use super::counters::Counters;
+use super::data_dir;
 use super::queue::Queue;
 use super::room::Budget;
 use super::stored_log::{AppendError, StoredLog};
@@ -160,6 +161,7 @@ impl Core {
         }
         tracing::error!("the storage failed, nothing is acknowledged any more: {why}");
         self.release_waiters();
+        data_dir::mark_failed(&*self.disk, &self.path);
         (self.on_failure)(why);
     }
 

@@ -6,16 +6,21 @@
 //!   ottla.properties  the stamp: text, `key=value` lines
 //!                       magic=ottla-data-dir  version=1  cluster.id=..  node.id=..  directory.id=..
 //!   ottla.clean       exists between a clean stop and the next start: magic=ottla-clean-stop, version, directory.id
+//!   ottla.failed      exists from a failed write or sync until a start has recovered from it: magic=ottla-failed, version
 //!   meta/             the metadata log (io::bucket)
 //!   <topic>-<n>/      partitions (log)
 //! ```
 //!
+//! After a failed sync memory may hold what the medium does not and never will, and the kernel says so only once. The
+//! start that finds `ottla.failed` therefore gives up what memory holds of every file, before it reads any. The mark
+//! needs no sync: memory and mark go together.
+//!
 //! A directory without a stamp is taken over only when there is nothing in it that a stamp would have preceded.
 
 use crate::base::NodeId;
-use crate::io::disk::{Disk, Lock};
+use crate::io::disk::{Disk, Lock, Open};
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -24,6 +29,8 @@ const STAMP_FILE: &str = "ottla.properties";
 const LOCK_FILE: &str = "ottla.lock";
 const CLEAN_FILE: &str = "ottla.clean";
 const STAMP_MAGIC: &str = "ottla-data-dir";
+const FAILED_FILE: &str = "ottla.failed";
+const FAILED_TEXT: &str = "magic=ottla-failed\nversion=1\n";
 const CLEAN_MAGIC: &str = "ottla-clean-stop";
 
 /// The format of the data directory that this program writes and reads.
@@ -121,7 +128,8 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Locks the directory (made when missing) and reads its stamp. Writes nothing but the lock file.
+    /// Locks the directory (made when missing) and reads its stamp. Writes nothing but the lock file. After a failed sync
+    /// it makes sure that this start, and whoever else reads the directory, gets what is on the medium.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, DataDirError> {
         let on = |error| DataDirError::Io { path: path.to_owned(), error };
         disk.create_dir_all(path).map_err(on)?;
@@ -130,6 +138,12 @@ impl DataDir {
             io::ErrorKind::WouldBlock => DataDirError::Locked { path: path.to_owned() },
             _ => DataDirError::Io { path: lock_path.clone(), error },
         })?;
+        if disk.exists(&path.join(FAILED_FILE)).map_err(on)? {
+            tracing::warn!("the disk failed when {} was last used: reading the medium anew", path.display());
+            // What still waits to be written is not given up by what follows.
+            disk.sync_file_system(path).map_err(on)?;
+            forget_cached(&*disk, path).map_err(on)?;
+        }
         let stamp_path = path.join(STAMP_FILE);
         let stamp = match disk.read_whole(&stamp_path, PROPERTIES_BYTES_MAX) {
             Ok(bytes) => Some(parse_stamp(path, &stamp_path, &bytes)?),
@@ -208,15 +222,41 @@ impl DataDir {
         self.disk.write_whole(&self.path.join(CLEAN_FILE), clean_text(stamp).as_bytes())
     }
 
-    /// Durably takes the mark away: from now on a crash must be expected.
-    pub(crate) fn unmark_clean(&self) -> io::Result<()> {
-        let path = self.path.join(CLEAN_FILE);
-        if !self.disk.exists(&path)? {
-            return Ok(());
+    /// Durably takes the marks of the last end away, clean or failed: what was recovered is on the medium, and from now
+    /// on a crash must be expected.
+    pub(crate) fn unmark(&self) -> io::Result<()> {
+        let mut removed = false;
+        for name in [CLEAN_FILE, FAILED_FILE] {
+            let path = self.path.join(name);
+            if self.disk.exists(&path)? {
+                self.disk.remove_file(&path)?;
+                removed = true;
+            }
         }
-        self.disk.remove_file(&path)?;
-        self.disk.sync_dir(&self.path)
+        if removed { self.disk.sync_dir(&self.path) } else { Ok(()) }
     }
+}
+
+/// Says that what memory holds of the directory's files can't be trusted. There is nobody to tell when that fails too.
+pub(super) fn mark_failed(disk: &dyn Disk, dir: &Path) {
+    let path = dir.join(FAILED_FILE);
+    let text = [IoSlice::new(FAILED_TEXT.as_bytes())];
+    if let Err(error) = disk.open(&path, Open::Create).and_then(|file| file.write_at(&text, 0)) {
+        tracing::warn!("{}: {error}", path.display());
+    }
+}
+
+/// Every file below `dir`, at any depth.
+fn forget_cached(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    for entry in disk.list(dir)? {
+        let path = dir.join(&entry.name);
+        if entry.is_dir {
+            forget_cached(disk, &path)?;
+        } else {
+            disk.forget_cached(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn clean_text(stamp: &Stamp) -> String {

@@ -102,8 +102,8 @@ fn the_clean_mark_is_this_directorys_and_goes_durably() {
     dir.claim("c", NodeId(1), Uuid::from_u128(9)).expect("claimed");
     dir.mark_clean().expect("marked");
     assert!(dir.is_clean().expect("asked"));
-    dir.unmark_clean().expect("unmarked");
-    dir.unmark_clean().expect("nothing to do");
+    dir.unmark().expect("unmarked");
+    dir.unmark().expect("nothing to do");
     let after: Arc<dyn Disk> = Arc::new(faulty.crash(3));
     let dir = opened(&after).expect("stamped");
     assert!(!dir.is_clean().expect("asked"), "the mark does not come back");

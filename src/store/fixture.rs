@@ -19,34 +19,66 @@ pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
 pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch(3);
 const MIB: u64 = 1 << 20;
 
-/// A disk whose syncs of the file system can be held up.
+/// A disk whose syncs can be held up.
 pub(crate) struct GatedDisk {
     disk: FaultyDisk,
-    gate: Mutex<Gate>,
+    /// Syncs of the file system.
+    whole: Gate,
+    /// Syncs of directories; in a pass of the commit thread only a roll makes one.
+    pub(crate) names: Gate,
+}
+
+/// What waits while it is closed.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<GateState>,
     moved: Condvar,
 }
 
 #[derive(Default)]
-struct Gate {
+struct GateState {
     closed: bool,
     waiting: bool,
 }
 
-impl GatedDisk {
-    /// From now on every sync waits.
+impl Gate {
     pub(crate) fn close(&self) {
-        self.gate.lock().closed = true;
+        self.state.lock().closed = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().closed = false;
+        self.moved.notify_all();
+    }
+
+    /// Returns when somebody waits here.
+    pub(crate) fn await_one(&self) {
+        self.moved.wait_while(&mut self.state.lock(), |gate| !gate.waiting);
+    }
+
+    fn pass(&self) {
+        let mut gate = self.state.lock();
+        gate.waiting = true;
+        self.moved.notify_all();
+        self.moved.wait_while(&mut gate, |gate| gate.closed);
+        gate.waiting = false;
+    }
+}
+
+impl GatedDisk {
+    /// From now on every sync of the file system waits.
+    pub(crate) fn close(&self) {
+        self.whole.close();
     }
 
     /// Lets the syncs go on.
     pub(crate) fn open_gate(&self) {
-        self.gate.lock().closed = false;
-        self.moved.notify_all();
+        self.whole.open();
     }
 
     /// Returns when a sync waits at the gate.
     pub(crate) fn await_sync(&self) {
-        self.moved.wait_while(&mut self.gate.lock(), |gate| !gate.waiting);
+        self.whole.await_one();
     }
 }
 
@@ -80,17 +112,17 @@ impl Disk for GatedDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.names.pass();
         self.disk.sync_dir(path)
     }
 
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        let mut gate = self.gate.lock();
-        gate.waiting = true;
-        self.moved.notify_all();
-        self.moved.wait_while(&mut gate, |gate| gate.closed);
-        gate.waiting = false;
-        drop(gate);
+        self.whole.pass();
         self.disk.sync_file_system(path)
+    }
+
+    fn forget_cached(&self, path: &Path) -> io::Result<()> {
+        self.disk.forget_cached(path)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
@@ -120,7 +152,7 @@ impl Bench {
     }
 
     pub(crate) fn on(disk: FaultyDisk) -> Self {
-        let gated = GatedDisk { disk: disk.clone(), gate: Mutex::default(), moved: Condvar::new() };
+        let gated = GatedDisk { disk: disk.clone(), whole: Gate::default(), names: Gate::default() };
         Bench {
             disk,
             gated: Arc::new(gated),

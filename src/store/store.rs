@@ -4,7 +4,7 @@ use super::commit;
 use super::config::StoreConfig;
 use super::core::Core;
 use super::counters::Counters;
-use super::data_dir::{DataDir, DataDirError, Stamp};
+use super::data_dir::{self, DataDir, DataDirError, Stamp};
 use super::load;
 use super::room::Reserve;
 use super::stored_log::StoredLog;
@@ -111,12 +111,17 @@ impl Store {
         let env = LogEnv { disk: disk.clone(), descriptors: Descriptors::new(config.open_files) };
         let was_clean = data_dir.is_clean().map_err(on)?;
         let core = Core::new(disk.clone(), path.clone(), config);
-        let loaded = load::load(&core, &env, &settings, was_clean, threads)?;
-        if !was_clean {
-            // Page cache is not durability: nobody sees what was recovered before it is on the medium.
-            disk.sync_file_system(&path).map_err(on)?;
-        }
-        data_dir.unmark_clean().map_err(on)?;
+        // A sync that fails here is as final as any: the next start must not believe what memory holds.
+        let loaded = load::load(&core, &env, &settings, was_clean, threads)
+            .and_then(|loaded| {
+                if !was_clean {
+                    // Page cache is not durability: nobody sees what was recovered before it is on the medium.
+                    disk.sync_file_system(&path).map_err(on)?;
+                }
+                Ok(loaded)
+            })
+            .inspect_err(|_| data_dir::mark_failed(&*disk, &path))?;
+        data_dir.unmark().map_err(on)?;
         {
             let mut logs = core.logs.lock();
             for log in loaded {
@@ -221,6 +226,12 @@ impl Store {
         self.core.budget.reserve(bytes)
     }
 
+    /// Ends the store for a failure that was met elsewhere in the data directory: nothing is acknowledged from now on, the
+    /// owner is told, the next start reads the medium. Blocks on the disk.
+    pub fn fail(&self, why: &str) {
+        self.core.fail(why);
+    }
+
     /// How the store does.
     pub fn health(&self) -> StoreHealth {
         if self.core.health.is_failed() {
@@ -301,7 +312,8 @@ impl Store {
         for path in trash {
             load::discard(&self.core, &path);
         }
-        self.core.disk.sync_file_system(&self.core.path)?;
+        let Core { disk, path, .. } = &*self.core;
+        disk.sync_file_system(path).inspect_err(|_| data_dir::mark_failed(&**disk, path))?;
         self.data_dir.mark_clean()?;
         Ok(())
     }

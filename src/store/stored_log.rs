@@ -308,6 +308,9 @@ impl StoredLog {
     /// Leaves the files for a start without recovery. Everything admitted must be written.
     pub(super) fn close_clean(&self) -> io::Result<()> {
         let state = self.state.lock();
+        if state.deleted {
+            return Ok(());
+        }
         assert!(
             state.durable == state.tip.end(),
             "{}: closed at {}, but only {} is durable",

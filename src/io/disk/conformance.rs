@@ -151,3 +151,16 @@ fn a_lock_is_held_by_one() {
         drop(disk.lock(&path).unwrap());
     });
 }
+
+#[test]
+fn giving_up_memory_loses_nothing_that_was_written() {
+    check_all(|disk, dir| {
+        let file = disk.open(&dir.join("a"), Open::Create).unwrap();
+        write(&*file, &[1; 9_000], 0);
+        file.sync_data().unwrap();
+        write(&*file, &[2; 3_000], 5_000);
+        disk.forget_cached(&dir.join("a")).unwrap();
+        assert_eq!(content(&*file), [[1; 5_000].as_slice(), &[2; 3_000], &[1; 1_000]].concat());
+        assert_eq!(kind(disk.forget_cached(&dir.join("none"))), ErrorKind::NotFound);
+    });
+}

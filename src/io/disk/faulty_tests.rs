@@ -220,3 +220,27 @@ fn what_was_synced_is_never_lost() {
         }
     }
 }
+
+/// What a failed sync did not write is gone once memory is given up, as it is after a loss of power.
+#[test]
+fn without_memory_a_failed_sync_shows() {
+    let (mut lost, mut kept) = (0, 0);
+    for seed in 0..64 {
+        let disk = FaultyDisk::new(seed, ROOM);
+        let a = file(&disk, "a");
+        write(&a, &[1; PAGE], 0);
+        disk.sync_file_system(Path::new("/")).unwrap();
+        write(&a, &[2; PAGE], 0);
+        disk.fail(Operation::SyncFileSystem, "", 0, Fault::Io);
+        assert!(disk.sync_file_system(Path::new("/")).is_err());
+        disk.sync_file_system(Path::new("/")).unwrap();
+        disk.forget_cached(Path::new("a")).unwrap();
+        let now = read(&disk, "a");
+        assert_eq!(now, read(&disk.crash(seed), "a"), "seed {seed}");
+        match now.unwrap()[0] {
+            1 => lost += 1,
+            _ => kept += 1,
+        }
+    }
+    assert!(lost > 10 && kept > 10, "{lost} lost, {kept} kept");
+}

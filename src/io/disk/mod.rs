@@ -119,6 +119,10 @@ pub trait Disk: Send + Sync + 'static {
     /// through a file that has been closed since the first call for this path.
     fn sync_file_system(&self, path: &Path) -> io::Result<()>;
 
+    /// Gives up what memory holds of a file and thinks written: the next reads ask the medium. For the start after a
+    /// failed sync, when memory may hold what the medium does not.
+    fn forget_cached(&self, path: &Path) -> io::Result<()>;
+
     /// Bytes that an unprivileged process may still write on the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 

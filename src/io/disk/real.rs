@@ -112,6 +112,10 @@ impl Disk for RealDisk {
         sync_file_system(&handle)
     }
 
+    fn forget_cached(&self, path: &Path) -> io::Result<()> {
+        forget_cached(&fs::File::open(path)?)
+    }
+
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         let found = rustix::fs::statvfs(path)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
@@ -122,6 +126,17 @@ impl Disk for RealDisk {
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(RealLock { _file: file }))
     }
+}
+
+#[cfg(target_os = "linux")]
+fn forget_cached(file: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_cached(_file: &fs::File) -> io::Result<()> {
+    // Nothing is durable here to begin with, see below.
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

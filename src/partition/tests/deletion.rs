@@ -1,4 +1,5 @@
 use super::*;
+use crate::io::disk::faulty::{Fault, Operation};
 use crate::store::fixture::batch;
 
 #[tokio::test]
@@ -115,4 +116,49 @@ async fn read_now(partition: &Partition) -> Vec<u8> {
 fn contains_other(stored: &[u8], topic: u128) -> bool {
     let own = format!("topic {topic:04}");
     stored.windows(10).any(|bytes| bytes.starts_with(b"topic ") && bytes != own.as_bytes())
+}
+
+/// A log is deleted after its pass began and before its batches were written, and they would have begun a new segment.
+#[tokio::test]
+async fn a_log_deleted_between_copy_and_write_harms_nobody() {
+    let setup = Setup::new(4);
+    let (rolling, doomed) = (setup.partition(1, 0), setup.partition(2, 0));
+    let half = batch(&[&[7; 40 << 10]]);
+    setup.commit(&rolling, &half).await;
+    setup.commit(&doomed, &half).await;
+    setup.bench.gated.close();
+    let first = setup.append(&setup.partition(3, 0), &batch(&[b"holds the thread"])).await.expect("appended");
+    setup.bench.gated.await_sync();
+    let kept = setup.append(&rolling, &half).await.expect("appended");
+    let dropped = setup.append(&doomed, &half).await.expect("appended");
+    setup.bench.gated.names.close();
+    setup.bench.gated.open_gate();
+    soon(first.durable()).await.expect("durable");
+    // The first log rolls: the pass has copied both and written neither.
+    setup.bench.gated.names.await_one();
+    assert!(setup.delete(2, 0));
+    setup.bench.gated.names.open();
+    assert_eq!(soon(dropped.durable()).await, Err(AckError::Deleted));
+    assert_eq!(soon(kept.durable()).await.expect("durable").base_offset, Offset(1));
+    setup.commit(&rolling, &half).await;
+    setup.store.shutdown().expect("clean");
+}
+
+/// The directory of a deleted topic can't be moved away: what it holds must not become its successor's.
+#[tokio::test]
+async fn what_a_failed_removal_left_does_not_come_back_in_the_successor() {
+    let setup = Setup::new(5);
+    let old = setup.named(1, 0, "same");
+    for _ in 0..5 {
+        setup.commit(&old, &batch(&[&[b'o'; 30 << 10]])).await;
+    }
+    setup.bench.disk.fail(Operation::Rename, "-delete", 0, Fault::Io);
+    setup.delete(1, 0);
+    let new = setup.named(2, 0, "same");
+    setup.commit(&new, &batch(&[b"new"])).await;
+    let stored = read_all(&new, Offset(0), 1 << 20).await;
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    let again = after.named(2, 0, "same");
+    assert_eq!(again.watermarks().end, Offset(1));
+    assert!(read_all(&again, Offset(0), 1 << 20).await == stored);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::io::disk::faulty::{Fault, Operation};
-use crate::store::fixture::batch;
+use crate::store::fixture::{batch, produced};
 use crate::store::{Durability, StoreHealth};
 
 /// After a failed sync nothing is acknowledged, whatever later syncs would say; what was durable can still be read.
@@ -172,4 +172,68 @@ async fn a_log_deleted_in_a_waiting_pass_stays_deleted() {
     setup.bench.disk.heal();
     soon(waiting.durable()).await.expect("durable");
     assert!(setup.bench.disk_names().iter().all(|name| name != "topic2-0"));
+}
+
+/// After a failed sync memory holds what the medium may not: the next start shows nothing of that, whatever its own sync
+/// says. Else a later loss of power would take back what it had shown, and what it had called a duplicate.
+#[tokio::test]
+async fn the_start_after_a_failed_sync_reads_the_medium() {
+    for seed in 0..20 {
+        let setup = Setup::new(seed);
+        setup.commit(&setup.partition(1, 0), &produced(5, 0, b"good")).await;
+        let mut failing = setup.append(&setup.partition(1, 0), &produced(5, 1, &[1; 9_000])).await.expect("appended");
+        setup.bench.disk.fail(Operation::SyncFileSystem, "", 0, Fault::Io);
+        while failing.durable().await.is_ok() {
+            failing = setup.append(&setup.partition(1, 0), &batch(&[&[2; 9_000]])).await.expect("appended");
+        }
+        eventually(|| !setup.bench.failures.lock().is_empty()).await;
+        let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+        let seen = read_all(&after.partition(1, 0), Offset(0), 1 << 20).await;
+        assert!(!seen.is_empty(), "seed {seed}: what was acknowledged is gone");
+        assert!(after.bench.disk_names().iter().all(|name| name != "ottla.failed"), "the mark goes with the recovery");
+        let later = Setup::over(Bench::on(after.bench.disk.crash(seed)));
+        let now = read_all(&later.partition(1, 0), Offset(0), 1 << 20).await;
+        assert!(now == seen, "seed {seed}: {} bytes were shown, {} are left", seen.len(), now.len());
+    }
+}
+
+/// The sync of the start itself fails: that start ends, and the next one reads the medium.
+#[tokio::test]
+async fn a_failed_sync_at_the_start_is_final_too() {
+    for seed in 0..20 {
+        let mut bench = Bench::new(seed);
+        bench.durability = Durability::Os;
+        let setup = Setup::over(bench);
+        for value in 0..4 {
+            setup.commit(&setup.partition(1, 0), &batch(&[&[value; 9_000]])).await;
+        }
+        let bench = Bench::on(setup.bench.disk.kill());
+        bench.disk.fail(Operation::SyncFileSystem, "", 0, Fault::Io);
+        assert!(bench.try_open().is_err(), "seed {seed}");
+        let after = Setup::over(Bench::on(bench.disk.kill()));
+        let partition = after.partition(1, 0);
+        let seen = read_all(&partition, Offset(0), 1 << 20).await;
+        let later = Setup::over(Bench::on(after.bench.disk.crash(seed)));
+        assert!(read_all(&later.partition(1, 0), Offset(0), 1 << 20).await == seen, "seed {seed}");
+    }
+}
+
+/// The metadata in the same directory could not be made durable: the store ends as if it had met that itself.
+#[tokio::test]
+async fn a_failure_met_elsewhere_ends_the_store() {
+    let setup = Setup::new(8);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"good"])).await;
+    setup.bench.gated.close();
+    let parked = setup.append(&partition, &batch(&[b"x"])).await.expect("appended");
+    setup.bench.gated.await_sync();
+    setup.store.fail("metadata");
+    assert_eq!(soon(parked.durable()).await, Err(AckError::Storage));
+    assert!(setup.partitions.reserve(1).await.is_err());
+    assert_eq!((setup.store.health(), setup.bench.failures.lock().len()), (StoreHealth::Failed, 1));
+    assert!(setup.bench.disk_names().iter().any(|name| name == "ottla.failed"));
+    setup.bench.gated.open_gate();
+    assert!(setup.store.shutdown().is_err(), "not left clean");
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    assert!(after.partition(1, 0).watermarks().durable >= Offset(1), "what was acknowledged is there");
 }

@@ -87,6 +87,15 @@ impl FileNode {
         }
     }
 
+    /// Clean pages are read from the medium again; the length stays.
+    pub(super) fn forget_clean(&mut self) {
+        for page in (0..self.live.len().div_ceil(PAGE)).filter(|page| !self.dirty.contains(page)) {
+            for at in page * PAGE..((page + 1) * PAGE).min(self.live.len()) {
+                self.live[at] = self.durable.get(at).copied().unwrap_or(0);
+            }
+        }
+    }
+
     pub(super) fn after_power_loss(&self, chance: &mut Chance) -> Vec<u8> {
         let mut left = self.durable.clone();
         if self.length_dirty {

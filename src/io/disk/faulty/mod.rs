@@ -376,6 +376,11 @@ impl Disk for FaultyDisk {
         )
     }
 
+    fn forget_cached(&self, path: &Path) -> io::Result<()> {
+        let mut shared = self.shared.lock();
+        if shared.powered { shared.state.forget_cached(path) } else { Err(Errno::IO.into()) }
+    }
+
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         let shared = self.shared.lock();
         if shared.powered { Ok(shared.state.free()) } else { Err(Errno::IO.into()) }

@@ -317,6 +317,14 @@ impl State {
         self.file_mut(inode).sync_badly(chance);
     }
 
+    pub(super) fn forget_cached(&mut self, path: &Path) -> io::Result<()> {
+        let inode = self.find(path)?;
+        if let Some(Node::File(file)) = self.nodes.get_mut(&inode) {
+            file.forget_clean();
+        }
+        Ok(())
+    }
+
     pub(super) fn sync_all(&mut self) {
         for steps in std::mem::take(&mut self.unsynced) {
             steps.into_iter().for_each(|step| self.make_durable(step));
