@@ -53,6 +53,26 @@ pub(super) fn later(
     })
 }
 
+/// As [`later`], for work with effects: it goes on to its end even when the connection ends before the answer, so that a
+/// change that was committed also comes into force.
+pub(super) fn to_the_end(
+    metrics: &Arc<Metrics>,
+    header: RequestHeader,
+    work: impl Future<Output = Outcome> + Send + 'static,
+) -> Answer {
+    let task = tokio::spawn(work);
+    later(metrics, header, async move {
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this future with it.
+                Err(_cancelled) => std::future::pending().await,
+            },
+        }
+    })
+}
+
 fn finish(metrics: &Metrics, header: &RequestHeader, outcome: Outcome) -> Result<Body, Close> {
     match outcome {
         Ok(done) => {

@@ -106,8 +106,8 @@ pub(super) async fn change(
         Err(error) => return Err(failure.lock().take().map_or_else(|| commit_failed(&error), refused)),
     }
     match target {
-        ConfigTarget::Topic(topic) => topics.spread_settings(Some(topic.id)).await,
-        ConfigTarget::Broker | ConfigTarget::AllBrokers => topics.spread_broker_settings().await,
+        ConfigTarget::Topic(topic) => topics.spread_settings(topic.id),
+        ConfigTarget::Broker | ConfigTarget::AllBrokers => topics.spread_broker_settings(),
     }
     Ok(())
 }

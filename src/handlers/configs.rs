@@ -12,6 +12,7 @@ use crate::settings::{self, BrokerSettings, Layers, SettingError, Statics, Topic
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Most producers that a partition remembers.
 const PRODUCERS_PER_PARTITION_MAX: u32 = 20_000;
@@ -23,12 +24,27 @@ pub struct Configs {
     broker: ArcSwap<Generation>,
     topics: DashMap<TopicId, Arc<Effective>>,
     metrics: Arc<Metrics>,
+    changes: watch::Sender<()>,
 }
 
-/// The broker's settings, and how often they changed.
+/// The broker's settings, how often they changed, and the altered values that they and all topics' settings follow from:
+/// a request may still hold an older image.
 struct Generation {
     number: u64,
     settings: Arc<BrokerSettings>,
+    altered_for_all: Overrides,
+    altered_for_one: Overrides,
+}
+
+impl Generation {
+    fn of(number: u64, node: NodeId, statics: &Statics, image: &Image) -> Result<Generation, SettingError> {
+        Ok(Generation {
+            number,
+            settings: Arc::new(BrokerSettings::resolve(&layers(node, statics, image))?),
+            altered_for_all: image.broker_configs(None).clone(),
+            altered_for_one: image.broker_configs(Some(node)).clone(),
+        })
+    }
 }
 
 /// The settings of one topic.
@@ -54,9 +70,8 @@ impl Configs {
         image: &Image,
         metrics: Arc<Metrics>,
     ) -> Result<Configs, SettingError> {
-        let settings = resolve(node, &statics, image)?;
-        let broker = ArcSwap::from_pointee(Generation { number: 0, settings: Arc::new(settings) });
-        Ok(Configs { node, statics, broker, topics: DashMap::new(), metrics })
+        let broker = ArcSwap::from_pointee(Generation::of(0, node, &statics, image)?);
+        Ok(Configs { node, statics, broker, topics: DashMap::new(), metrics, changes: watch::Sender::new(()) })
     }
 
     /// The broker's settings.
@@ -64,19 +79,29 @@ impl Configs {
         self.broker.load().settings.clone()
     }
 
+    /// Hears of every change of the broker's settings.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// What values come from, as DescribeConfigs tells it.
     pub fn layers<'a>(&'a self, image: &'a Image) -> Layers<'a> {
         layers(self.node, &self.statics, image)
     }
 
-    /// The settings of a topic.
-    pub fn topic(&self, image: &Image, topic: &Topic) -> Arc<Effective> {
+    /// The settings of a topic, if they are known.
+    pub(super) fn known(&self, topic: &Topic) -> Option<Arc<Effective>> {
+        let number = self.broker.load().number;
+        let fits = |known: &Effective| Arc::ptr_eq(&known.own, &topic.configs) && known.generation == number;
+        self.topics.get(&topic.id).filter(|known| fits(known)).map(|known| known.value().clone())
+    }
+
+    /// Works out the settings of a topic and keeps them until [`Self::forget`].
+    pub(super) fn learn(&self, topic: &Topic) -> Arc<Effective> {
         let broker = self.broker.load();
-        let fits = |known: &Effective| Arc::ptr_eq(&known.own, &topic.configs) && known.generation == broker.number;
-        if let Some(known) = self.topics.get(&topic.id).filter(|known| fits(known)) {
-            return known.value().clone();
-        }
-        let settings = TopicSettings::resolve(&self.layers(image), &topic.configs);
+        let layers =
+            Layers { statics: &self.statics, cluster: &broker.altered_for_all, broker: &broker.altered_for_one };
+        let settings = TopicSettings::resolve(&layers, &topic.configs);
         let effective = Arc::new(Effective {
             log: Arc::new(log_settings(&settings, &broker.settings)),
             topic: settings,
@@ -91,10 +116,12 @@ impl Configs {
     /// Takes over what was altered on the broker. Values were checked when they were set; one that is not understood
     /// leaves the settings as they were.
     pub fn broker_changed(&self, image: &Image) {
-        match resolve(self.node, &self.statics, image) {
-            Ok(settings) => {
-                let number = self.broker.load().number + 1;
-                self.broker.store(Arc::new(Generation { number, settings: Arc::new(settings) }));
+        let number = self.broker.load().number + 1;
+        match Generation::of(number, self.node, &self.statics, image) {
+            Ok(generation) => {
+                self.broker.store(Arc::new(generation));
+                // Whoever listens no more has stopped.
+                let _ = self.changes.send(());
             }
             Err(error) => tracing::error!(%error, "altered broker settings are not in force"),
         }
@@ -108,10 +135,6 @@ impl Configs {
 
 fn layers<'a>(node: NodeId, statics: &'a Statics, image: &'a Image) -> Layers<'a> {
     Layers { statics, cluster: image.broker_configs(None), broker: image.broker_configs(Some(node)) }
-}
-
-fn resolve(node: NodeId, statics: &Statics, image: &Image) -> Result<BrokerSettings, SettingError> {
-    BrokerSettings::resolve(&layers(node, statics, image))
 }
 
 /// What a log is told of its topic's settings.

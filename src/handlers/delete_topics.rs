@@ -10,6 +10,7 @@ use crate::metadata::{CommitError, Image, Refusal, Topic};
 use crate::wire::requests::DeleteTopicsRequest;
 use crate::wire::requests::topics::DeleteTopicState;
 use crate::wire::{ErrorCode, RequestHeader, Str};
+use futures_util::future::join_all;
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
 use std::collections::{HashMap, HashSet};
@@ -49,6 +50,10 @@ async fn delete(topics: &Topics, asked: &[DeleteTopicState]) -> Vec<DeletableTop
     for topic in found.iter().flatten() {
         *times.entry(topic.id).or_default() += 1;
     }
+    // All at once: the metadata log gathers what is asked together into few objects.
+    let once = found.iter().flatten().filter(|topic| times.get(&topic.id) == Some(&1));
+    let deleted = join_all(once.map(async |topic| (topic.id, topics.delete(topic.id).await))).await;
+    let mut deleted: HashMap<TopicId, _> = deleted.into_iter().collect();
     let mut results = Vec::with_capacity(asked.len());
     // A topic that comes twice is answered once, as with Kafka.
     let mut seen = HashSet::new();
@@ -61,7 +66,7 @@ async fn delete(topics: &Topics, asked: &[DeleteTopicState]) -> Vec<DeletableTop
             Ok(topic) if times.get(&topic.id).is_some_and(|times| *times > 1) => {
                 refused(asked, ErrorCode::InvalidRequest, "The request names this topic more than once.")
             }
-            Ok(topic) => match topics.delete(topic.id).await {
+            Ok(topic) => match deleted.remove(&topic.id).expect("each was deleted above") {
                 Ok(topic) => result(Some(text(&*topic.name)), topic.id.0, ErrorCode::None, None),
                 Err(error) => failed(asked, &error),
             },

@@ -184,7 +184,7 @@ async fn check(
         let message = "Transactions are not served by this broker.";
         return Err(failed(index, ErrorCode::InvalidTxnState, message));
     }
-    let effective = topics.configs().topic(image, topic);
+    let effective = topics.settings(topic);
     if effective.topic.cleanup.compact {
         keyless::check(&header, &bytes, effective.topic.decompressed_bytes_max)
             .await

@@ -1,6 +1,6 @@
 //! From a frame to its handler.
 
-use super::answer::{later, ready};
+use super::answer::{later, ready, to_the_end};
 use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
@@ -126,15 +126,15 @@ impl Service {
                 later(metrics, header, async move { create_topics::answer(&topics, node, &head, &request).await })
             }
             Request::DeleteTopics(request) => {
-                later(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
+                to_the_end(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
             }
             Request::CreatePartitions(request) => {
                 later(metrics, header, async move { create_partitions::answer(&topics, node, &head, &request).await })
             }
             Request::AlterConfigs(request) => {
-                later(metrics, header, async move { alter_configs::answer(&topics, node, &head, &request).await })
+                to_the_end(metrics, header, async move { alter_configs::answer(&topics, node, &head, &request).await })
             }
-            Request::IncrementalAlterConfigs(request) => later(metrics, header, async move {
+            Request::IncrementalAlterConfigs(request) => to_the_end(metrics, header, async move {
                 incremental_alter_configs::answer(&topics, node, &head, &request).await
             }),
             Request::InitProducerId(request) => {

@@ -4,13 +4,13 @@
 //! metadata first and takes the handles away afterwards, and whoever makes a handle looks at the image again: so none
 //! outlives its topic, whatever the order.
 
-use super::configs::Configs;
+use super::configs::{Configs, Effective};
 use crate::base::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
 use crate::metadata::{Change, CommitError, Configs as Overrides, Image, MetadataLog, Outcome, Topic};
 use crate::metrics::Metrics;
 use crate::partition::{Partition, Partitions};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// A topic to be made, checked already.
@@ -73,23 +73,43 @@ impl Topics {
         if !topic.has(index) {
             return None;
         }
-        let effective = self.configs.topic(image, topic);
+        let effective = self.settings(topic);
         let id = TopicPartition { topic: topic.id, partition: index };
         let epoch: LeaderEpoch = image.leader_epoch(topic);
         let partition = self.partitions.ensure(id, &topic.name, &effective.log, epoch);
-        let now = self.image();
-        match now.topic_by_id(topic.id) {
+        let _turn = self.spreading.lock();
+        match self.image().topic_by_id(topic.id) {
             None => {
                 self.partitions.delete(topic.id, index);
                 None
             }
             Some(topic) => {
-                let latest = self.configs.topic(&now, topic);
+                let latest = self.settings(topic);
                 if !Arc::ptr_eq(&latest, &effective) {
                     self.partitions.set_settings(topic.id, topic.partitions, &latest.log);
                 }
                 Some(partition)
             }
+        }
+    }
+
+    /// The settings of a topic.
+    pub fn settings(&self, topic: &Topic) -> Arc<Effective> {
+        self.configs.known(topic).unwrap_or_else(|| {
+            let effective = self.configs.learn(topic);
+            // Of a topic that was deleted meanwhile nothing is kept.
+            if self.image().topic_by_id(topic.id).is_none() {
+                self.forget(topic);
+            }
+            effective
+        })
+    }
+
+    fn forget(&self, topic: &Topic) {
+        self.configs.forget(topic.id);
+        // A topic made again under the name counts on.
+        if self.image().topic(&topic.name).is_none() {
+            self.metrics.topics.forget(&topic.name);
         }
     }
 
@@ -110,8 +130,7 @@ impl Topics {
     pub async fn delete(&self, id: TopicId) -> Result<Arc<Topic>, CommitError> {
         let topic = topic_of(self.metadata.commit(vec![Change::DeleteTopic { id }]).await?.outcomes);
         self.partitions.delete_topic(id, topic.partitions);
-        self.configs.forget(id);
-        self.metrics.topics.forget(&topic.name);
+        self.forget(&topic);
         tracing::info!(topic = %topic.name, %id, "topic deleted");
         Ok(topic)
     }
@@ -121,27 +140,22 @@ impl Topics {
         self.metadata.commit(vec![Change::AddPartitions { id, count }]).await.map(drop)
     }
 
-    /// Gives the partitions of a topic, or of all topics, the settings of the newest image.
-    pub async fn spread_settings(&self, topic: Option<TopicId>) {
-        let _turn = self.spreading.lock().await;
-        let image = self.image();
-        let give = |topic: &Topic| {
-            let effective = self.configs.topic(&image, topic);
-            self.partitions.set_settings(topic.id, topic.partitions, &effective.log);
-        };
-        match topic {
-            Some(id) => image.topic_by_id(id).into_iter().for_each(|topic| give(topic)),
-            None => image.topics().for_each(|topic| give(topic)),
-        }
+    /// Gives the partitions of a topic the settings of the newest image.
+    pub fn spread_settings(&self, topic: TopicId) {
+        let _turn = self.spreading.lock();
+        self.image().topic_by_id(topic).into_iter().for_each(|topic| self.give_settings(topic));
     }
 
     /// Takes over altered broker settings, here and in every partition.
-    pub async fn spread_broker_settings(&self) {
-        {
-            let _turn = self.spreading.lock().await;
-            self.configs.broker_changed(&self.image());
-        }
-        self.spread_settings(None).await;
+    pub fn spread_broker_settings(&self) {
+        let _turn = self.spreading.lock();
+        let image = self.image();
+        self.configs.broker_changed(&image);
+        image.topics().for_each(|topic| self.give_settings(topic));
+    }
+
+    fn give_settings(&self, topic: &Topic) {
+        self.partitions.set_settings(topic.id, topic.partitions, &self.settings(topic).log);
     }
 }
 

@@ -30,10 +30,10 @@ fn a_bare_start_needs_nothing() {
 
 #[test]
 fn later_sources_outrank_earlier_ones_and_are_remembered() {
-    let file = "num.partitions=2\nmessage.max.bytes=2000\nlog.segment.bytes=2000000\nlog.retention.hours=2\n";
+    let file = "num.partitions=2\nmessage.max.bytes=2000\nlog.segment.bytes=2000000\nlog.roll.hours=2\n";
     let environment = [
-        ("KAFKA_CFG_LOG_RETENTION_HOURS", "9"),
-        ("KAFKA_LOG_RETENTION_HOURS", "3"),
+        ("KAFKA_CFG_LOG_ROLL_HOURS", "9"),
+        ("KAFKA_LOG_ROLL_HOURS", "3"),
         ("KAFKA_CFG_LOG_SEGMENT_BYTES", "3000000"),
         ("KAFKA_MESSAGE_MAX_BYTES", "3000"),
         ("STATE_DIRECTORY", "/var/lib/ottla:/other"),
@@ -43,7 +43,7 @@ fn later_sources_outrank_earlier_ones_and_are_remembered() {
     let config = build(file, &environment, &options(&["message.max.bytes = 4000"])).expect("fits");
     for (key, text, origin) in [
         ("num.partitions", "2", "server.properties:1"),
-        ("log.retention.hours", "3", "environment variable KAFKA_LOG_RETENTION_HOURS"),
+        ("log.roll.hours", "3", "environment variable KAFKA_LOG_ROLL_HOURS"),
         ("log.segment.bytes", "3000000", "environment variable KAFKA_CFG_LOG_SEGMENT_BYTES"),
         ("message.max.bytes", "4000", "flag -o"),
         ("log.dir", "/var/lib/ottla", "environment variable STATE_DIRECTORY"),
@@ -53,7 +53,7 @@ fn later_sources_outrank_earlier_ones_and_are_remembered() {
     }
     assert_eq!(config.settings.num_partitions, 2);
     assert_eq!(config.settings.topic_defaults.message_bytes_max, 4000);
-    assert_eq!(config.settings.topic_defaults.retention_ms, Some(3 * 3_600_000));
+    assert_eq!(config.settings.topic_defaults.segment_ms, 3 * 3_600_000);
     assert_eq!(config.data_dir, Path::new("/var/lib/ottla"));
     assert_eq!(config.cluster_id.as_deref(), Some("MkU3OEVBNTcwNTJENDM2Qk"));
     assert_eq!(config.warnings, []);

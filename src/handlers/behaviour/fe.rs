@@ -301,3 +301,22 @@ async fn fe_17_damage_is_told_for_its_partition() {
     assert_eq!(partitions[0].records, Some(Bytes::new()));
     assert_eq!(values(partitions[1]), [(0, "fine".to_string())]);
 }
+
+#[tokio::test]
+async fn fe_16_a_deletion_ends_the_wait() {
+    let broker = Broker::start().await;
+    broker.create("t", 2, &[]).await;
+    broker.create("u", 1, &[]).await;
+    let mut request = fetch_request(11, &[("t", TopicId::ZERO, 0, 0), ("u", TopicId::ZERO, 0, 0)]);
+    request.max_wait_ms = 25_000;
+    let begun = tokio::time::Instant::now();
+    let answer = broker.begin(11, &request).await;
+    let (answer, ()) = tokio::join!(body(answer), async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        broker.delete(&["t"]).await;
+    });
+    let response = decode::<FetchRequest>(11, answer.expect("an answer"));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let codes: Vec<_> = response.responses.iter().map(|topic| code(topic.partitions[0].error_code)).collect();
+    assert_eq!(codes, [ErrorCode::UnknownTopicOrPartition, ErrorCode::None]);
+}

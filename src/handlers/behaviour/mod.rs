@@ -3,6 +3,7 @@
 
 mod ad;
 mod av;
+mod changes;
 mod fe;
 mod fe_sessions;
 mod listed;

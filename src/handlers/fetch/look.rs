@@ -67,9 +67,10 @@ impl<'a> Look<'a> {
 
     /// Looks at one partition.
     pub(super) async fn at(&mut self, entry: &mut Entry) -> Seen {
+        let lost = entry.interest.as_ref().is_some_and(|interest| interest.partition().is_deleted());
         let (topic, partition) = match find(self.topics, &self.image, self.by_id, entry) {
             Ok(found) => found,
-            Err(code) => return Seen::failed(entry, code, false),
+            Err(code) => return Seen::failed(entry, code, lost),
         };
         let leader_epoch = partition.leader_epoch();
         if let Err(error) = partition.check_epoch(entry.wanted.current_leader_epoch) {
@@ -94,7 +95,7 @@ impl<'a> Look<'a> {
         };
         let (code, result) = match read {
             Ok(result) => (ErrorCode::None, result),
-            Err(ReadError::Deleted) => return Seen::failed(entry, self.unknown(), false),
+            Err(ReadError::Deleted) => return Seen::failed(entry, self.unknown(), true),
             Err(error) => {
                 tracing::debug!(topic = %topic.name, partition = %entry.index, %error, "fetch failed");
                 return Seen::failed(entry, errors::of_read(&error), true);
@@ -142,7 +143,7 @@ impl<'a> Look<'a> {
             urgent: false,
             cut_short: result.bytes == 0 && entry.wanted.offset < readable,
             leader_epoch,
-            counters: Some(self.topics.configs().topic(&self.image, topic).counters.clone()),
+            counters: Some(self.topics.settings(topic).counters.clone()),
         }
     }
 

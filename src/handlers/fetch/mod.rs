@@ -7,8 +7,8 @@
 //! Rules: FE-1 to FE-4 and FE-9 to FE-16 of the protocol reference.
 //! - An answer comes at once when `min_bytes` are there, a partition fails, nothing is asked for, or nothing shall be
 //!   waited for; else when the marks of its partitions say so, at the latest after `max_wait_ms`, or when the broker
-//!   stops (FE-16). Unknown topics alone don't cut the wait short: as with Kafka, or a consumer of one deleted topic
-//!   would spin.
+//!   stops (FE-16). A partition that is deleted meanwhile ends the wait, once; topics that are unknown
+//!   from the start don't, or a consumer of one deleted topic would spin (Kafka answers when it knows none of them).
 //! - Partitions are served in request order, within `max_bytes` and `fetch.max.bytes`; the first batch of the answer comes
 //!   whatever its size (FE-3). In a session those that were served go to the end.
 //! - Replica ids, directory ids and high watermarks of followers are read and mean nothing here (FE-14).

@@ -40,7 +40,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Largest batch of the metadata log, in bytes.";
     "log.initial.task.delay.ms" Long "30000" [0 ..] ReadOnly Accepted
         "Wait after the start before the first background chores on logs, in milliseconds.";
-    "producer.id.expiration.check.interval.ms" Int "600000" [1 ..] ReadOnly Effective
+    "producer.id.expiration.check.interval.ms" Int "600000" [1 ..] ReadOnly Accepted
         "Pause between two searches for producers that have been silent too long, in milliseconds.";
     "remote.log.index.file.cache.ttl.ms" Long "900000" [-1 ..] ReadOnly Accepted
         "How long an unused index file from remote storage is kept, in milliseconds.";

@@ -18,7 +18,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Data directories that receive no new partitions; Ottla has one directory.";
     "create.topic.policy.class.name" Class unset [] ReadOnly (refused "Ottla loads no Java classes")
         "Java class that judges new topics.";
-    "default.replication.factor" Int "1" [] ReadOnly Effective
+    "default.replication.factor" Int "1" [] ReadOnly Accepted
         "Replicas of a topic that is created without a count; what one broker cannot hold is capped to what it can.";
     "delete.topic.enable" Boolean "true" [] ReadOnly Effective
         "Whether topics can be deleted.";
@@ -74,15 +74,15 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whose time a record carries: the producer's (CreateTime) or that of its arrival (LogAppendTime).";
     "log.preallocate" Boolean "false" [] ClusterWide Accepted
         "Whether a new segment's space is reserved on disk beforehand.";
-    "log.retention.bytes" Long "-1" [] ClusterWide Effective
+    "log.retention.bytes" Long "-1" [] ClusterWide Accepted
         "Most bytes of one partition before its oldest segments go; -1 means no limit.";
-    "log.retention.check.interval.ms" Long "300000" [1 ..] ReadOnly Effective
+    "log.retention.check.interval.ms" Long "300000" [1 ..] ReadOnly Accepted
         "Pause between two searches for segments that are due to go, in milliseconds.";
-    "log.retention.hours" Int "168" [] ReadOnly Effective
+    "log.retention.hours" Int "168" [] ReadOnly Accepted
         "How long records are kept, in hours, unless a finer unit is set; -1 means for ever.";
-    "log.retention.minutes" Int unset [] ReadOnly Effective
+    "log.retention.minutes" Int unset [] ReadOnly Accepted
         "How long records are kept, in minutes; outranks hours and yields to milliseconds.";
-    "log.retention.ms" Long unset [] ClusterWide Effective
+    "log.retention.ms" Long unset [] ClusterWide Accepted
         "How long records are kept, in milliseconds; outranks the coarser units; -1 means for ever.";
     "log.roll.hours" Int "168" [1 ..] ReadOnly Effective
         "Age at which a segment is closed and a new one begun, in hours, unless milliseconds are set.";
@@ -94,13 +94,13 @@ pub(super) static KEYS: &[Key] = keys! {
         "Age at which a segment is closed and a new one begun, in milliseconds; outranks hours.";
     "log.segment.bytes" Int "1073741824" [1048576 ..] ClusterWide Effective
         "Size at which a segment is closed and a new one begun.";
-    "log.segment.delete.delay.ms" Long "60000" [0 ..] ClusterWide Effective
+    "log.segment.delete.delay.ms" Long "60000" [0 ..] ClusterWide Accepted
         "How long the files of a removed segment stay on disk, in milliseconds.";
     "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] ClusterWide Accepted
         "Most bytes a batch may have once it is decompressed.";
     "message.max.bytes" Int "1048588" [0 ..] ClusterWide Effective
         "Largest record batch that is taken, compressed size.";
-    "min.insync.replicas" Int "1" [1 ..] ClusterWide Effective
+    "min.insync.replicas" Int "1" [1 ..] ClusterWide Accepted
         "Replicas that must be in sync for a write with acks=all; more than exist refuses such writes.";
     "num.partitions" Int "1" [1 ..] ReadOnly Effective
         "Partitions of a topic that is created without a count.";

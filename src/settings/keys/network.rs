@@ -30,7 +30,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Most connections on the whole broker.";
     "max.connections.per.ip" Int "2147483647" [0 ..] ClusterWide Effective
         "Most connections from one address.";
-    "max.connections.per.ip.overrides" String "" [] ClusterWide Effective
+    "max.connections.per.ip.overrides" String "" [] ClusterWide Accepted
         "Own connection limits of single addresses, as address:count pairs.";
     "max.incremental.fetch.session.cache.slots" Int "1000" [0 ..] ReadOnly Effective
         "Most fetch sessions that the broker remembers.";
@@ -54,7 +54,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Longest wait for a connection that this broker opens, in milliseconds.";
     "socket.connection.setup.timeout.ms" Long "10000" [] ReadOnly Accepted
         "First wait for a connection that this broker opens, in milliseconds.";
-    "socket.listen.backlog.size" Int "50" [1 ..] ReadOnly Effective
+    "socket.listen.backlog.size" Int "50" [1 ..] ReadOnly Accepted
         "Connections that may wait to be accepted.";
     "socket.receive.buffer.bytes" Int "102400" [] ReadOnly Accepted
         "Receive buffer of client sockets, in bytes; Ottla leaves it to the kernel's own tuning.";

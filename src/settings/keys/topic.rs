@@ -18,7 +18,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "How long delete markers stay readable in a compacted topic, in milliseconds.";
     "errors.deadletterqueue.group.enable" Boolean "false" [] Topic Accepted
         "Whether share groups may use this topic for records they gave up.";
-    "file.delete.delay.ms" Long "60000" [0 ..] Topic Effective
+    "file.delete.delay.ms" Long "60000" [0 ..] Topic Accepted
         "How long the files of a removed segment stay on disk, in milliseconds.";
     "flush.messages" Long "9223372036854775807" [1 ..] Topic Accepted
         "Records after which the log is forced to disk; Ottla syncs by ottla.durability instead.";
@@ -50,7 +50,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Share of the log that must be uncleaned before cleaning is worth it.";
     "min.compaction.lag.ms" Long "0" [0 ..] Topic Accepted
         "Least age of a record before compaction may remove it, in milliseconds.";
-    "min.insync.replicas" Int "1" [1 ..] Topic Effective
+    "min.insync.replicas" Int "1" [1 ..] Topic Accepted
         "Replicas that must be in sync for a write with acks=all; more than exist refuses such writes.";
     "preallocate" Boolean "false" [] Topic Accepted
         "Whether a new segment's space is reserved on disk beforehand.";
@@ -64,9 +64,9 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whether switching remote storage off for the topic removes what is there.";
     "remote.storage.enable" Boolean "false" [] Topic (refused "remote storage is not served yet; leave it false")
         "Whether the topic's segments may move to remote storage.";
-    "retention.bytes" Long "-1" [] Topic Effective
+    "retention.bytes" Long "-1" [] Topic Accepted
         "Most bytes of one partition before its oldest segments go; -1 means no limit.";
-    "retention.ms" Long "604800000" [-1 ..] Topic Effective
+    "retention.ms" Long "604800000" [-1 ..] Topic Accepted
         "How long records are kept, in milliseconds; -1 means for ever.";
     "segment.bytes" Int "1073741824" [1048576 ..] Topic Effective
         "Size at which a segment is closed and a new one begun.";

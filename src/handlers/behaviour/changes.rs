@@ -1,0 +1,109 @@
+//! Changes of topics and settings while others are at work.
+
+use super::*;
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::{DeleteTopicsRequest, IncrementalAlterConfigsRequest};
+
+/// `ConfigResource` types.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn alter(kind: i8, name: &str, key: &str, value: &str) -> IncrementalAlterConfigsRequest {
+    let mut config = AlterableConfig::default();
+    (config.name, config.value) = (string(key), Some(string(value)));
+    let mut resource = AlterConfigsResource::default();
+    (resource.resource_type, resource.resource_name) = (kind, string(name));
+    resource.configs.push(config);
+    let mut request = IncrementalAlterConfigsRequest::default();
+    request.resources.push(resource);
+    request
+}
+
+impl Broker {
+    /// Deletes topics by name.
+    pub(super) async fn delete(&self, names: &[&str]) {
+        let response = self.call(5, &deletion(names)).await;
+        assert!(response.responses.iter().all(|topic| topic.error_code == 0), "{response:?}");
+    }
+
+    /// Sends a request and goes away before the answer.
+    async fn abandon<R: Request>(&self, version: i16, request: &R) {
+        let Answer::Later(work) = self.begin(version, request).await else { panic!("an answer at once") };
+        tokio::select! {
+            biased;
+            _ = work => panic!("the answer was there already"),
+            () = std::future::ready(()) => {}
+        }
+    }
+}
+
+fn deletion(names: &[&str]) -> DeleteTopicsRequest {
+    let mut request = DeleteTopicsRequest::default();
+    request.topic_names = names.iter().map(|name| topic_name(name)).collect();
+    request
+}
+
+/// Waits until something holds.
+async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not after 5 seconds: {what}");
+}
+
+/// A client's connection ended while its deletion was being committed: the metadata knew the topic no more, but its
+/// partitions and files stayed until the next start. Altered settings stayed without effect in the same way.
+#[tokio::test]
+async fn a_change_whose_client_went_away_comes_into_force() {
+    let broker = Broker::start().await;
+    let (gone, small) = (broker.create("gone", 1, &[]).await, broker.create("small", 1, &[]).await);
+    broker.append("gone", 0, &["a"]).await;
+    broker.append("small", 0, &["a"]).await;
+    broker.abandon(5, &deletion(&["gone"])).await;
+    let topics = &broker.service.parts().topics;
+    soon("the partition is deleted", async || topics.partitions().get(gone, crate::base::PartitionIndex(0)).is_none())
+        .await;
+    broker.abandon(1, &alter(TOPIC, "small", "max.message.bytes", "10")).await;
+    soon("the limit is in force", async || {
+        let answer = broker.produce("small", 0, batch(&["a"])).await;
+        code(answer.error_code) == ErrorCode::MessageTooLarge
+    })
+    .await;
+    assert!(broker.image().topic_by_id(small).is_some());
+}
+
+/// A request that still held the image before an alteration of the broker used to keep a topic at the old values.
+#[tokio::test]
+async fn an_older_image_does_not_bring_back_older_settings() {
+    let broker = Broker::start().await;
+    let id = broker.create("t", 1, &[]).await;
+    let before = broker.image();
+    let answer = broker.call(1, &alter(BROKER, "", "message.max.bytes", "77")).await;
+    assert_eq!(code(answer.responses[0].error_code), ErrorCode::None);
+    let topics = &broker.service.parts().topics;
+    topics.configs().forget(id);
+    let topic = before.topic_by_id(id).expect("the topic was there");
+    assert_eq!(topics.settings(topic).topic.message_bytes_max, 77);
+    // And of a topic that is gone nothing is kept.
+    broker.delete(&["t"]).await;
+    assert_eq!(topics.settings(topic).topic.message_bytes_max, 77);
+    assert!(topics.configs().known(topic).is_none());
+}
+
+#[tokio::test]
+async fn many_topics_of_one_request_are_deleted_together() {
+    let broker = Broker::start().await;
+    let names: Vec<String> = (0..100).map(|number| format!("t{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for name in &names {
+        broker.create(name, 1, &[]).await;
+    }
+    let before = broker.image().version();
+    broker.delete(&names).await;
+    let objects = broker.image().version() - before;
+    assert!(objects < 20, "{objects} objects");
+    assert_eq!(broker.image().topics().count(), 0);
+}
