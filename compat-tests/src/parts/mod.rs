@@ -12,6 +12,7 @@ pub mod tools;
 use crate::broker::{Ottla, Setup};
 use crate::clients::Clients;
 use crate::report::Report;
+use crate::seeds::Seeds;
 use std::path::PathBuf;
 
 /// What every part may use.
@@ -28,12 +29,19 @@ pub struct Context {
     pub write_docs: bool,
     /// The seed of the run.
     pub seed: u64,
+    /// Seeds that failed once.
+    pub kept: Seeds,
 }
 
 impl Context {
     /// The size for this run: `ci`, or `long` by hand.
     pub fn size<T>(&self, ci: T, long: T) -> T {
         if self.long { long } else { ci }
+    }
+
+    /// The seeds to run a check with: that of the run, and those with which the check once failed.
+    pub fn seeds(&self, check: &str) -> Vec<u64> {
+        std::iter::once(self.seed).chain(self.kept.of(check)).collect()
     }
 
     /// A fresh broker with its data in a temporary directory.
