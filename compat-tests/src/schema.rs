@@ -15,7 +15,7 @@ const ROWS: &str = "
 2 ListOffsets 1-10 6: replica:i32 isolation:i8@2+ topics:[name:s parts:[index:i32 leader:i32@4+ time:i64]] wait:i32@10+
 3 Metadata 0-13 9: topics:[name:s]@0-0 topics:?[id:u@10+ name:s@1-9 name:?s@10+]@1+ create:z@4+ a:z@8-10 b:z@8+
 10 FindCoordinator 0-6 3: key:s@0-3 type:i8@1+ keys:[s]@4+
-18 ApiVersions 0-4 3: software:s@3+ version:s@3+
+18 ApiVersions 0-5 3: software:s@3+ version:s@3+ cluster:?s@5+ node:i32@5+
 19 CreateTopics 2-7 5: topics:[name:s count:i32 factor:i16 assign:[index:i32 brokers:[i32]] configs:[name:s value:?s]] wait:i32 validate:z
 20 DeleteTopics 1-6 4: topics:[name:?s id:u]@6+ names:[s]@1-5 wait:i32
 22 InitProducerId 0-5 2: txn:?s wait:i32 id:i64@3+ epoch:i16@3+

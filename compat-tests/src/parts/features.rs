@@ -3,15 +3,13 @@
 
 use crate::admin;
 use crate::clients::{Client, Clients};
-use crate::parts::Context;
+use crate::parts::{Context, in_parallel};
 use crate::record::{Checksum, Row, encode, read_rows, write_rows};
 use crate::report::{Outcome, Report};
 use crate::rng::Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Records of a case.
 const RECORDS: usize = 2_000;
@@ -21,8 +19,6 @@ const LARGE_RECORDS: usize = 3;
 const LARGE_TOPIC_BYTES: &str = "8000000";
 /// First timestamp; one millisecond a record.
 const FIRST_MS: i64 = 1_700_000_000_000;
-/// Client programs that run at once.
-const AT_ONCE: usize = 2;
 
 /// What a client's own interface has no word for, and the words that say so. Any other answer is a failure.
 const KNOWN_INABILITIES: &[(&str, &str, &str)] =
@@ -143,25 +139,6 @@ pub fn part(report: &mut Report, context: &Context) {
     for client in context.clients.all.iter().filter(|client| !client.consumes) {
         report.note(format!("{} reads: by partition", client.name), bench.cannot_read(client));
     }
-}
-
-/// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
-fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&J) -> Outcome + Sync) -> Vec<Outcome> {
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); jobs.len()]);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((at, job)) =
-                    Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|at| Some((at, jobs.get(at)?)))
-                {
-                    let outcome = work(job);
-                    outcomes.lock().expect("no holder panicked")[at] = outcome;
-                }
-            });
-        }
-    });
-    outcomes.into_inner().expect("no holder panicked")
 }
 
 /// By column, a client's own words for why it does not carry it.
