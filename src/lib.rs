@@ -1,5 +1,8 @@
 //! Ottla: a Kafka-wire-compatible broker. See docs/architecture.md for the map of the modules and their floors.
 
+// Folders describe their parts, private ones too: these docs are read with `cargo doc --document-private-items`.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod base;
 pub mod broker;
 pub mod cli;

@@ -1,7 +1,6 @@
 //! Drives the client programs of `clients/` (see its README for their common contract) and this harness's own.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,8 +22,6 @@ pub struct Client {
     pub consumes: bool,
     /// Whether it can only send lines of text (log shippers).
     pub lines_only: bool,
-    /// Case by case what it can't do, in its own words.
-    pub cannot: BTreeMap<String, String>,
 }
 
 /// Where the client programs are.
@@ -33,13 +30,6 @@ pub struct Clients {
     own: PathBuf,
     /// All of them, in the order of the tables.
     pub all: Vec<Client>,
-}
-
-impl Client {
-    /// The client's own words for why it can't do the case, from its capability probe; None when it can.
-    pub fn cannot(&self, case: &str) -> Option<String> {
-        self.cannot.get(case).cloned()
-    }
 }
 
 impl Clients {
@@ -60,7 +50,6 @@ impl Clients {
             produces: true,
             consumes: true,
             lines_only: false,
-            cannot: BTreeMap::new(),
         });
         Ok(Clients { root: root.to_owned(), own, all })
     }
@@ -110,7 +99,6 @@ fn client(line: &str) -> Result<Client, String> {
         produces: row["produce"] == true,
         consumes: row["consume"] == true,
         lines_only: row["lines"] == true,
-        cannot: BTreeMap::new(),
     })
 }
 

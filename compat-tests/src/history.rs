@@ -3,7 +3,7 @@
 //! Producers write unique values; tail readers note what they were shown; at the end fresh readers read every
 //! partition from its first to its highest offset. Each finding is one sentence that names value, partition and offset.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 /// A value is unique in the whole run: `producer << 40 | number`, numbers counting up per producer and partition.
@@ -38,6 +38,8 @@ pub struct History {
     pub sends: Vec<Send>,
     /// Every acknowledgement.
     pub acks: Vec<Place>,
+    /// Every value that its producer gave up, and why. Idempotent producers without a time limit give up nothing.
+    pub refusals: Vec<(Value, String)>,
     /// What each tail reader was shown, in its order.
     pub polls: Vec<Vec<Place>>,
     /// The partitions as fresh readers found them at the end, in the order of reading.
@@ -47,6 +49,10 @@ pub struct History {
 /// An anomaly. The names are those of the field's history checkers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
+    /// A producer gave a value up, though it would have tried for ever.
+    Refused { value: Value, why: String },
+    /// Neither acknowledged nor given up.
+    Unanswered(Value),
     /// Acknowledged, but not in the log at the end.
     LostWrite(Place),
     /// Acknowledged at one offset, found at another.
@@ -82,6 +88,7 @@ impl History {
         let log = self.final_log(&mut found);
         self.check_order(&log, &mut found);
         self.check_acks(&log, &mut found);
+        self.check_answers(&mut found);
         self.check_polls(&log, &mut found);
         found
     }
@@ -136,6 +143,16 @@ impl History {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Every send has an answer, and the answer is an acknowledgement.
+    fn check_answers(&self, found: &mut Vec<Finding>) {
+        let refused = self.refusals.iter().cloned();
+        found.extend(refused.map(|(value, why)| Finding::Refused { value, why }));
+        let acked = self.acks.iter().map(|ack| ack.value);
+        let answered: HashSet<Value> = acked.chain(self.refusals.iter().map(|(value, _)| *value)).collect();
+        let sent = self.sends.iter().map(|send| send.value);
+        found.extend(sent.filter(|value| !answered.contains(value)).map(Finding::Unanswered));
     }
 
     fn check_polls(&self, log: &BTreeMap<(i32, i64), Value>, found: &mut Vec<Finding>) {

@@ -40,7 +40,7 @@ fn an_unacknowledged_write_may_be_missing() {
     let gone = history.last_read.pop().expect("not empty");
     history.acks.retain(|ack| ack.value != gone.value);
     history.polls.clear();
-    assert_eq!(history.findings(), []);
+    assert_eq!(history.findings(), [Finding::Unanswered(gone.value)], "not lost, but it should have an answer");
 }
 
 #[test]
@@ -81,6 +81,18 @@ fn planted_faults_are_named() {
             h.last_read.remove(3);
         },
         |f| matches!(f, Finding::Gap { .. }),
+    );
+    let give_up = |h: &mut History| {
+        let gone = h.acks.pop().expect("not empty");
+        h.refusals.push((gone.value, "fatal".to_owned()));
+    };
+    check("refused", give_up, |f| matches!(f, Finding::Refused { .. }));
+    check(
+        "unanswered",
+        |h| {
+            h.acks.pop();
+        },
+        |f| matches!(f, Finding::Unanswered(_)),
     );
     check("backward", |h| h.polls[0].swap(1, 2), |f| matches!(f, Finding::BackwardPoll { .. }));
     check(

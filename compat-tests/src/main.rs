@@ -16,6 +16,7 @@ mod recorder;
 mod report;
 mod rng;
 mod schema;
+mod seeds;
 
 use parts::Context;
 use report::{Report, say};
@@ -68,7 +69,8 @@ fn context(words: &[String]) -> Result<(Context, Vec<String>), String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let clients = clients::Clients::load(&root)?;
     let seed = seed.unwrap_or_else(rng::Rng::fresh_seed);
-    Ok((Context { binary, root, clients, long, write_docs, seed }, chosen))
+    let kept = seeds::Seeds::load(&root.join("seeds"))?;
+    Ok((Context { binary, root, clients, long, write_docs, seed, kept }, chosen))
 }
 
 fn run(context: &Context, chosen: &[String]) -> ExitCode {

@@ -1,5 +1,5 @@
 //! A proxy that writes down requests: one frame of each API and version that passes, as `key version hex`, for the fixtures
-//! of the broker's decoder (`src/wire/fixtures/recorded-*.txt`).
+//! of the broker's decoder (`src/wire/fixtures/recorded/`, see the README there).
 //!
 //! `compat-tests record --listen PORT --upstream HOST:PORT --out FILE`; the upstream broker must advertise the proxy's port.
 //! It ends when its standard input closes.

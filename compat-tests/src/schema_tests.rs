@@ -34,6 +34,21 @@ fn valid_frames_decode_to_the_last_byte() {
     }
 }
 
+/// The broker's own table, as docs/protocol.md has it: what it answers is attacked, every API and version.
+#[test]
+fn every_version_that_is_answered_has_frames() {
+    let page = include_str!("../../docs/protocol.md");
+    let row = |line: &str| {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        let (from, to) = cells.get(2)?.split_once('-')?;
+        Some((cells[0].parse::<i16>().ok()?, cells[1].clone(), (from.parse().ok()?, to.parse().ok()?)))
+    };
+    let answered: Vec<(i16, String, (i16, i16))> = page.lines().filter_map(row).collect();
+    let attacked: Vec<_> = all().into_iter().map(|schema| (schema.key, schema.name, schema.versions)).collect();
+    assert!(answered.len() > 20, "the table of docs/protocol.md was not understood: {answered:?}");
+    assert_eq!(attacked, answered);
+}
+
 #[test]
 fn bombs_have_their_size_and_claims_are_short() {
     for schema in all() {

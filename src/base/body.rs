@@ -1,7 +1,7 @@
 //! The bytes of an answer: parts in memory, parts still in a file.
 //!
 //! A fetch answer is planned (ranges, total length) and then streamed: the server reads file parts piece by piece, so that
-//! a connection holds a bounded amount of file data whatever the answer's size (DESIGN 2.2).
+//! a connection holds a bounded amount of file data whatever the answer's size.
 
 use bytes::Bytes;
 use std::io;

@@ -205,7 +205,7 @@ async fn append(topics: &Topics, peer: &Peer, work: &mut [TopicSteps]) {
     if bytes == 0 {
         return;
     }
-    // A broker that stops answers what it began and begins nothing (DESIGN 2.7).
+    // A broker that stops answers what it began and begins nothing.
     let mut room = match peer.stopping.is_stopping() {
         false => topics.partitions().reserve(bytes).await.ok(),
         true => None,

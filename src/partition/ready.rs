@@ -1,6 +1,6 @@
-//! Interest in partitions, like epoll (DESIGN 2.2).
+//! Interest in partitions, like epoll.
 //!
-//! A [`ReadySet`] belongs to one waiter: a fetch session, or one long poll. Each partition it watches holds an [`Interest`].
+//! A [`ReadySet`] belongs to one waiter: a fetch session, or one long poll. Each partition it watches holds an `Interest`.
 //! A change of the partition marks the interest and wakes the waiter once, however many changes follow before the
 //! waiter looks. Nothing polls, and no partition has a timer.
 //!

@@ -1,4 +1,4 @@
-//! What a produced batch must satisfy before it may be appended (PR-2, H17; docs/decisions/0010-produce-checks.md).
+//! What a produced batch must satisfy before it may be appended (PR-2; docs/decisions/0003-produce-checks.md).
 //!
 //! Always: exactly one magic-2 batch whose length is the bytes that came, CRC-32C, known attributes, record count against
 //! last offset delta, no control batch, no producer without a sequence. Plain batches besides: every record's lengths

@@ -156,7 +156,7 @@ fn no_single_bit_flip_passes() {
     }
 }
 
-/// H17: lengths and counts that lie, in plain batches at produce and in compressed ones when they are read.
+/// Lengths and counts that lie, in plain batches at produce and in compressed ones when they are read.
 #[test]
 fn lying_records_are_named() {
     let good = three().build();
@@ -208,7 +208,7 @@ fn null_header_keys_are_refused() {
     assert_eq!(check_produced(&with_body(&with_header, &body)), Err(error));
 }
 
-/// H10: what decompresses to more than the cap is an error, and costs no more than the cap.
+/// What decompresses to more than the cap is an error, and costs no more than the cap.
 #[test]
 fn bombs_stop_at_the_cap() {
     let plain = vec![0u8; 8 * CAP];
@@ -304,7 +304,7 @@ proptest! {
         }
     }
 
-    /// H17: whatever bytes stand for records, reading ends without panic and within the cap.
+    /// Whatever bytes stand for records, reading ends without panic and within the cap.
     #[test]
     fn any_bytes_end_in_an_answer(body in prop::collection::vec(any::<u8>(), 0..200), id in 0i16..8, count in -2i32..50) {
         let batch = with_body(&with_field(&three().build(), 21, &id.to_be_bytes()), &body);

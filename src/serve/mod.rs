@@ -1,7 +1,7 @@
 //! `ottla serve`: puts the floors together, serves, and stops in order.
 //!
 //! Start: descriptors, admin port and listeners are bound first (a busy port is known before anything is written), then
-//! the broker is opened, then connections are accepted, then the ready line is printed. Stop (DESIGN 2.7): nothing new is
+//! the broker is opened, then connections are accepted, then the ready line is printed. Stop: nothing new is
 //! accepted, what was started is answered, the last commit is made, the data directory is marked clean. A second signal
 //! ends the process at once: recovery makes that safe. A failed disk ends it too, with its own exit code.
 

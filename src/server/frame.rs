@@ -182,7 +182,7 @@ impl FrameReader {
         }
     }
 
-    /// The announced length, checked before anything follows from it (H1, H5).
+    /// The announced length, checked before anything follows from it.
     fn length(&self, memory: &Memory) -> Result<usize, Close> {
         if !self.first_seen
             && let Some(protocol) = foreign(self.prefix)

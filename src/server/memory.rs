@@ -1,4 +1,4 @@
-//! The memory of request frames: one budget for all connections, taken as bytes arrive (DESIGN invariant 5).
+//! The memory of request frames: one budget for all connections, taken as bytes arrive.
 //!
 //! ```text
 //!   |-- small: 1/8 --|------------- general: the rest -------------|-- lane: one frame of the largest size --|

@@ -1,4 +1,4 @@
-//! Room in the commit queue, taken before a batch gets an offset (DESIGN invariant 5).
+//! Room in the commit queue, taken before a batch gets an offset.
 //!
 //! The queue is bounded by bytes. Who waits for room is served in the order of asking, so that a large request is not
 //! starved by small ones. Waiting is a plain [`Future`]: whoever drives it brings the runtime.

@@ -1,6 +1,6 @@
 //! THE api table: one row for each API that is served.
 //!
-//! A version appears here when it is served and tested, not before (DESIGN invariant 7). Never taken from the codec
+//! A version appears here when it is served and tested, not before. Never taken from the codec
 //! crate: its ranges lag behind Kafka in some places and run ahead of what is stable in others.
 
 use super::reader::At;

@@ -15,7 +15,7 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,8 +35,11 @@ const CLIENT_WAIT: Duration = Duration::from_secs(60);
 
 /// Both durability modes, each at its size.
 pub fn part(report: &mut Report, context: &Context) {
-    for (mode, name) in [("fsync", "kill -9, durability fsync"), ("os", "kill -9, durability os")] {
-        report.result(name, run(&context.binary, mode, context.size(25, 500), context.seed ^ mode.len() as u64));
+    for mode in ["fsync", "os"] {
+        for seed in context.seeds(&format!("chaos-{mode}")) {
+            let found = run(&context.binary, mode, context.size(25, 500), seed);
+            report.result(format!("kill -9, durability {mode}"), found);
+        }
     }
 }
 
@@ -52,7 +55,7 @@ fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<Stri
     let log = Arc::new(Mutex::new(History::default()));
     let producers: Vec<_> = (0..PRODUCERS).map(|id| produce(id, &broker.bootstrap, &stop, &log)).collect();
     let read_stop = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..READERS).map(|_| tail(&broker.bootstrap, &read_stop)).collect();
+    let readers: Vec<_> = (0..READERS).map(|_| Reader::start(&broker.bootstrap, &read_stop)).collect();
 
     let mut slowest = Duration::ZERO;
     for cycle in 0..cycles {
@@ -79,12 +82,17 @@ fn judge(
     broker: Ottla,
     setup: &Setup,
     read_stop: &AtomicBool,
-    readers: Vec<JoinHandle<Vec<Place>>>,
+    readers: Vec<Reader>,
     log: &Mutex<History>,
 ) -> Result<String, String> {
-    std::thread::sleep(Duration::from_millis(500)); // the tail readers catch up with the last acknowledged records
+    let acknowledged = log.lock().expect("no holder panicked").acks.len();
+    let caught_up = readers.iter().try_for_each(|reader| reader.has_seen(acknowledged));
     read_stop.store(true, Ordering::SeqCst);
-    let polls: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap_or_default()).collect();
+    let polls: Vec<_> = readers
+        .into_iter()
+        .map(|reader| reader.thread.join().map_err(|_| "a reader panicked".to_owned())?)
+        .collect::<Result<_, String>>()?;
+    caught_up?;
     broker.kill();
     let broker = setup.start()?;
     let mut history = std::mem::take(&mut *log.lock().expect("no holder panicked"));
@@ -117,9 +125,13 @@ impl ProducerContext for Acks {
     type DeliveryOpaque = Box<Send>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, send: Box<Send>) {
-        if let Ok(message) = result {
-            let place = Place { partition: message.partition(), offset: message.offset(), value: send.value };
-            self.0.lock().expect("no holder panicked").acks.push(place);
+        let mut history = self.0.lock().expect("no holder panicked");
+        match result {
+            Ok(message) => {
+                let place = Place { partition: message.partition(), offset: message.offset(), value: send.value };
+                history.acks.push(place);
+            }
+            Err((error, _)) => history.refusals.push((send.value, error.to_string())),
         }
     }
 }
@@ -186,18 +198,42 @@ fn consumer(bootstrap: &str) -> Result<BaseConsumer, String> {
     Ok(consumer)
 }
 
-fn tail(bootstrap: &str, stop: &Arc<AtomicBool>) -> JoinHandle<Vec<Place>> {
-    let (bootstrap, stop) = (bootstrap.to_owned(), Arc::clone(stop));
-    std::thread::spawn(move || {
-        let Ok(consumer) = consumer(&bootstrap) else { return Vec::new() };
-        let mut seen = Vec::new();
-        while !stop.load(Ordering::SeqCst) {
-            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
-                seen.push(place(&message));
+/// Reads at the tail, from the first record on, across all kills.
+struct Reader {
+    seen: Arc<AtomicUsize>,
+    thread: JoinHandle<Result<Vec<Place>, String>>,
+}
+
+impl Reader {
+    fn start(bootstrap: &str, stop: &Arc<AtomicBool>) -> Self {
+        let (bootstrap, stop, seen) = (bootstrap.to_owned(), Arc::clone(stop), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&seen);
+        let thread = std::thread::spawn(move || {
+            let consumer = consumer(&bootstrap)?;
+            let mut polls = Vec::new();
+            while !stop.load(Ordering::SeqCst) {
+                if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                    polls.push(place(&message));
+                    count.store(polls.len(), Ordering::SeqCst);
+                }
             }
+            Ok(polls)
+        });
+        Reader { seen, thread }
+    }
+
+    /// Waits until it was shown as many records as were acknowledged: a reader that a restart left behind is a finding.
+    fn has_seen(&self, acknowledged: usize) -> Result<(), String> {
+        let begun = Instant::now();
+        while self.seen.load(Ordering::SeqCst) < acknowledged {
+            if begun.elapsed() > CLIENT_WAIT {
+                let seen = self.seen.load(Ordering::SeqCst);
+                return Err(format!("a tail reader saw {seen} of {acknowledged} records in {CLIENT_WAIT:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
-        seen
-    })
+        Ok(())
+    }
 }
 
 fn place(message: &impl Message) -> Place {

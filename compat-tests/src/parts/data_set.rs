@@ -3,21 +3,17 @@
 
 use crate::admin;
 use crate::clients::{Client, Clients};
-use crate::parts::Context;
+use crate::parts::{Context, in_parallel};
 use crate::record::{Checksum, Row, read_rows};
 use crate::report::{Outcome, Report};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Partitions of the data set.
 const PARTITIONS: i32 = 4;
 /// The least number of records that makes a real data set.
 const RECORDS_MIN: usize = 100_000;
-/// Client programs that run at once.
-const AT_ONCE: usize = 2;
 
 /// What one partition must hold.
 struct Expected {
@@ -49,18 +45,15 @@ pub fn part(report: &mut Report, context: &Context) {
     }
 }
 
-/// Runs all pairs; returns, by (producer, consumer), what was seen.
-fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) -> BTreeMap<(String, String), Outcome> {
+/// Runs all pairs.
+fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) {
     let rows = match read_rows(file) {
         Ok(rows) if rows.len() >= RECORDS_MIN => rows,
         Ok(rows) => {
-            report.note("data set", Outcome::Failed(format!("{} records, not {RECORDS_MIN}", rows.len())));
-            return BTreeMap::new();
+            let why = format!("{} records, not {RECORDS_MIN}", rows.len());
+            return report.note("data set", Outcome::Failed(why));
         }
-        Err(error) => {
-            report.note("data set", Outcome::Failed(error));
-            return BTreeMap::new();
-        }
+        Err(error) => return report.note("data set", Outcome::Failed(error)),
     };
     let expected = expected(&rows);
     let mut producers = Vec::new();
@@ -76,13 +69,10 @@ fn run(report: &mut Report, clients: &Clients, bootstrap: &str, file: &Path) -> 
         let readers = clients.all.iter().filter(|to| to.consumes);
         pairs.extend(readers.map(|to| Pair { from, to, not_carried: not_carried.clone() }));
     }
-    let outcomes = compare_all(clients, bootstrap, &expected, &pairs);
-    let mut table = BTreeMap::new();
+    let outcomes = in_parallel(&pairs, |pair| compare(clients, bootstrap, &expected, pair));
     for (pair, outcome) in pairs.iter().zip(outcomes) {
-        report.note(format!("{} -> {}", pair.from.name, pair.to.name), outcome.clone());
-        table.insert((pair.from.name.clone(), pair.to.name.clone()), outcome);
+        report.note(format!("{} -> {}", pair.from.name, pair.to.name), outcome);
     }
-    table
 }
 
 /// By column, a client's own words for why it does not carry it.
@@ -109,25 +99,6 @@ fn produce(clients: &Clients, client: &Client, bootstrap: &str, file: &Path, cou
     let input = file.to_str().ok_or("path is not UTF-8")?;
     let answer = clients.run(client, &["produce", "--bootstrap", bootstrap, "--topic", &topic, "--input", input])?;
     if answer["ok"] == true && answer["acked"] == count { Ok(not_carried(&answer)) } else { Err(answer.to_string()) }
-}
-
-/// Compares all pairs, a few client programs at a time; outcomes in the order of the pairs.
-fn compare_all(clients: &Clients, bootstrap: &str, expected: &[Expected], pairs: &[Pair<'_>]) -> Vec<Outcome> {
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); pairs.len()]);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::SeqCst);
-                    let Some(pair) = pairs.get(at) else { break };
-                    let outcome = compare(clients, bootstrap, expected, pair);
-                    outcomes.lock().expect("no holder panicked")[at] = outcome;
-                }
-            });
-        }
-    });
-    outcomes.into_inner().expect("no holder panicked")
 }
 
 /// Reads every partition and compares; a column that differs is excused only by a client's own words about it.

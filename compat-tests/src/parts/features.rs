@@ -3,15 +3,13 @@
 
 use crate::admin;
 use crate::clients::{Client, Clients};
-use crate::parts::Context;
+use crate::parts::{Context, in_parallel};
 use crate::record::{Checksum, Row, encode, read_rows, write_rows};
 use crate::report::{Outcome, Report};
 use crate::rng::Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Records of a case.
 const RECORDS: usize = 2_000;
@@ -21,11 +19,10 @@ const LARGE_RECORDS: usize = 3;
 const LARGE_TOPIC_BYTES: &str = "8000000";
 /// First timestamp; one millisecond a record.
 const FIRST_MS: i64 = 1_700_000_000_000;
-/// Client programs that run at once.
-const AT_ONCE: usize = 2;
 
-/// What a client's own interface has no word for; what is reported is the client's answer.
-const KNOWN_INABILITIES: &[(&str, &str)] = &[("kafka-go", "acks all, idempotent")];
+/// What a client's own interface has no word for, and the words that say so. Any other answer is a failure.
+const KNOWN_INABILITIES: &[(&str, &str, &str)] =
+    &[("kafka-go", "acks all, idempotent", "no setting for an idempotent producer")];
 
 /// One produce case.
 struct Case {
@@ -77,6 +74,7 @@ fn cases() -> Vec<Case> {
         case("codec zstd", plain_rows(), &["--codec", "zstd"], Expect::Delivered(Some(4))),
         case("acks 0", plain_rows(), &["--acks", "0"], Expect::Unacknowledged),
         case("acks 1", plain_rows(), &["--acks", "1"], Expect::Delivered(None)),
+        case("acks all", plain_rows(), &["--acks", "all"], Expect::Delivered(None)),
         case("acks all, idempotent", plain_rows(), &["--acks", "all", "--idempotent"], Expect::Delivered(None)),
         about("k", case("null keys", rows(RECORDS, |n| Row { k: None, ..plain(n) }), &[], Expect::Delivered(None))),
         about("v", case("null values", rows(RECORDS, |n| Row { v: None, ..plain(n) }), &[], Expect::Delivered(None))),
@@ -138,29 +136,17 @@ pub fn part(report: &mut Report, context: &Context) {
     for ((client, read), outcome) in jobs.iter().zip(outcomes) {
         report.note(format!("{} reads: {}", client.name, read.name), outcome);
     }
-}
-
-/// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
-fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&J) -> Outcome + Sync) -> Vec<Outcome> {
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); jobs.len()]);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((at, job)) =
-                    Some(next.fetch_add(1, Ordering::SeqCst)).and_then(|at| Some((at, jobs.get(at)?)))
-                {
-                    let outcome = work(job);
-                    outcomes.lock().expect("no holder panicked")[at] = outcome;
-                }
-            });
-        }
-    });
-    outcomes.into_inner().expect("no holder panicked")
+    for client in context.clients.all.iter().filter(|client| !client.consumes) {
+        report.note(format!("{} reads: by partition", client.name), bench.cannot_read(client));
+    }
 }
 
 /// By column, a client's own words for why it does not carry it.
 type Words = BTreeMap<String, String>;
+
+fn known_inability(client: &Client, case: &str, error: &str) -> bool {
+    KNOWN_INABILITIES.iter().any(|(name, of, words)| *name == client.name && *of == case && error.contains(words))
+}
 
 /// A row as an error message shows it.
 fn brief(row: &Row) -> String {
@@ -180,9 +166,6 @@ impl Bench<'_> {
     }
 
     fn produce(&self, client: &Client, number: usize, case: &Case) -> Outcome {
-        if let Some(words) = client.cannot(case.name) {
-            return Outcome::Cannot(words);
-        }
         let topic = format!("case-{number}.{}", client.name);
         match self.try_produce(client, number, case, &topic) {
             Ok(words) if words.is_empty() => Outcome::Passed(String::new()),
@@ -190,7 +173,7 @@ impl Bench<'_> {
                 Some(why) => Outcome::Cannot(why.clone()),
                 None => Outcome::Passed(format!("compared without what it does not carry: {words:?}")),
             },
-            Err(error) if KNOWN_INABILITIES.contains(&(client.name.as_str(), case.name)) => Outcome::Cannot(error),
+            Err(error) if known_inability(client, case.name, &error) => Outcome::Cannot(error),
             Err(error) => Outcome::Failed(error),
         }
     }
@@ -275,11 +258,20 @@ impl Bench<'_> {
     }
 
     fn read(&self, client: &Client, read: &Read) -> Outcome {
-        if let Some(words) = client.cannot(read.name) {
-            return Outcome::Cannot(words);
-        }
         let result = if read.from == "end" { self.read_tail(client) } else { self.read_from(client, read) };
         result.map_or_else(Outcome::Failed, |()| Outcome::Passed(String::new()))
+    }
+
+    /// The words of a client that does not read by partition. One that reads after all is listed wrongly.
+    fn cannot_read(&self, client: &Client) -> Outcome {
+        let args = ["consume", "--bootstrap", self.bootstrap, "--topic", "reading", "--partition", "0", "--count", "1"];
+        match self.clients.run(client, &args) {
+            Ok(answer) => match answer["error"].as_str() {
+                Some(words) if answer["ok"] == false => Outcome::Cannot(words.to_owned()),
+                _ => Outcome::Failed(format!("listed as one that cannot read, but: {answer}")),
+            },
+            Err(error) => Outcome::Failed(error),
+        }
     }
 
     fn read_from(&self, client: &Client, read: &Read) -> Result<(), String> {

@@ -11,8 +11,14 @@ pub mod tools;
 
 use crate::broker::{Ottla, Setup};
 use crate::clients::Clients;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
+use crate::seeds::Seeds;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Client programs that run at once.
+const AT_ONCE: usize = 2;
 
 /// What every part may use.
 pub struct Context {
@@ -28,12 +34,19 @@ pub struct Context {
     pub write_docs: bool,
     /// The seed of the run.
     pub seed: u64,
+    /// Seeds that failed once.
+    pub kept: Seeds,
 }
 
 impl Context {
     /// The size for this run: `ci`, or `long` by hand.
     pub fn size<T>(&self, ci: T, long: T) -> T {
         if self.long { long } else { ci }
+    }
+
+    /// The seeds to run a check with: that of the run, and those with which the check once failed.
+    pub fn seeds(&self, check: &str) -> Vec<u64> {
+        std::iter::once(self.seed).chain(self.kept.of(check)).collect()
     }
 
     /// A fresh broker with its data in a temporary directory.
@@ -61,3 +74,22 @@ pub const ALL: &[(&str, Part)] = &[
     ("hostile", hostile::part),
     ("chaos", chaos::part),
 ];
+
+/// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
+fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&J) -> Outcome + Sync) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); jobs.len()]);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(job) = jobs.get(at) else { break };
+                    let outcome = work(job);
+                    outcomes.lock().expect("no holder panicked")[at] = outcome;
+                }
+            });
+        }
+    });
+    outcomes.into_inner().expect("no holder panicked")
+}

@@ -3,7 +3,7 @@
 //! One [`Watch`] belongs to one request, or lives on in a fetch session. It keeps the order in which partitions are
 //! served: that of the request, and in a session those that were just served go to the end, so that a busy partition
 //! starves no other. A partition is *due* until a look finds nothing in it and its interest is registered; from then on
-//! only a change of the partition or of what the client wants makes it due again (DESIGN 2.2).
+//! only a change of the partition or of what the client wants makes it due again.
 
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use crate::partition::{Interest, ReadySet, Token};

@@ -145,7 +145,7 @@ fn silence_is_forgotten_by_monotonic_time() {
     assert_eq!(partition.tip.expire_producers(at(510), &settings), 1);
 }
 
-/// H13: a flood of producer ids does not grow the state past its limit, and the newest stay.
+/// A flood of producer ids does not grow the state past its limit, and the newest stay.
 #[test]
 fn producers_are_capped() {
     let mut partition = Partition::new(LogSettings { producers_max: 100, ..LogSettings::default() });
