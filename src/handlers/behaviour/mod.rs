@@ -5,6 +5,7 @@ mod ad;
 mod av;
 mod fe;
 mod fe_sessions;
+mod large;
 mod listed;
 mod lo;
 mod md;
