@@ -3,7 +3,7 @@
 use super::call::{Answer, Close, CloseReason, Reply};
 use crate::base::Body;
 use crate::metrics::Metrics;
-use crate::wire::response::{self, EncodeError};
+use crate::wire::response::{self, EncodeError, Listing};
 use crate::wire::{ErrorCode, RequestHeader, Str};
 use kafka_protocol::protocol::Encodable;
 use std::future::Future;
@@ -23,6 +23,23 @@ pub(super) type Outcome = Result<Done, EncodeError>;
 /// An answer that the codec crate writes; counted under `error`.
 pub(super) fn done<R: Encodable>(header: &RequestHeader, response: &R, error: ErrorCode) -> Outcome {
     Ok(Done { body: response::encode(header, response)?.into(), error })
+}
+
+/// An answer that is one long array, made and written element by element; counted under its first error.
+pub(super) fn done_listing<R: Listing>(
+    header: &RequestHeader,
+    frame: &R,
+    elements: impl ExactSizeIterator<Item = R::Element>,
+    code: impl Fn(&R::Element) -> i16,
+) -> Outcome {
+    let mut error = ErrorCode::None;
+    let elements = elements.inspect(|element| {
+        if error.is_none() {
+            error = first_error([code(element)]);
+        }
+    });
+    let body = response::encode_listing(header, frame, elements)?;
+    Ok(Done { body, error })
 }
 
 /// The first error among `codes`, as an answer is counted.

@@ -3,8 +3,10 @@
 //! - AD-1: every key of a topic or broker with value, source, default and synonyms.
 //! - AD-2: sources are exact; a value that a topic inherits is not its own.
 //! - A broker is named by its id, or by "" for what was altered for all brokers.
+//! - A resource takes six bytes to ask for and up to a hundred thousand to tell, so the answer has a bound: what is beyond
+//!   it gets INVALID_REQUEST.
 
-use super::answer::{Outcome, done, first_error, text};
+use super::answer::{Outcome, done_listing, text};
 use super::config_resources::{ConfigTarget, target};
 use super::topics::Topics;
 use crate::base::NodeId;
@@ -20,18 +22,23 @@ use std::collections::HashSet;
 /// From here on the type of each key is told.
 const TYPE_SINCE: i16 = 3;
 
+/// Most bytes that one answer tells, about. Librdkafka takes answers of up to 100 MB (`receive.message.max.bytes`);
+/// 20,000 topics without documentation are a third of it.
+const TOLD_BYTES_MAX: usize = 90_000_000;
+
 pub(super) fn answer(
     topics: &Topics,
     node: NodeId,
     header: &RequestHeader,
     request: &DescribeConfigsRequest,
 ) -> Outcome {
-    let mut response = DescribeConfigsResponse::default();
-    for asked in &request.resources {
+    let mut told = 0;
+    let results = request.resources.iter().map(|asked| {
         let mut result = DescribeConfigsResult::default();
         result.resource_type = asked.resource_type;
         result.error_message = None;
-        match describe(topics, node, &asked) {
+        let described = if told < TOLD_BYTES_MAX { describe(topics, node, &asked) } else { Err(too_much()) };
+        match described {
             Ok(keys) => {
                 let wanted: Option<HashSet<Str>> =
                     asked.configuration_keys.as_ref().filter(|keys| !keys.is_empty()).map(|keys| keys.iter().collect());
@@ -39,6 +46,7 @@ pub(super) fn answer(
                     wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name.as_str() == key.name))
                 });
                 result.configs = keys.map(|key| entry(header, request, key)).collect();
+                told += result.configs.iter().map(bytes).sum::<usize>();
             }
             Err((code, message)) => {
                 result.error_code = code.code();
@@ -46,10 +54,23 @@ pub(super) fn answer(
             }
         }
         result.resource_name = asked.resource_name;
-        response.results.push(result);
-    }
-    let error = first_error(response.results.iter().map(|result| result.error_code));
-    done(header, &response, error)
+        result
+    });
+    done_listing(header, &DescribeConfigsResponse::default(), results, |result| result.error_code)
+}
+
+fn too_much() -> (ErrorCode, String) {
+    let message = format!("the answer would be larger than {TOLD_BYTES_MAX} bytes: ask for fewer resources at once");
+    (ErrorCode::InvalidRequest, message)
+}
+
+/// About how many bytes an entry takes in the answer.
+fn bytes(entry: &DescribeConfigsResourceResult) -> usize {
+    /// Flags, source, type, lengths.
+    const AROUND: usize = 12;
+    let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len());
+    let synonyms = entry.synonyms.iter().map(|told| AROUND + told.name.len() + text(&told.value)).sum::<usize>();
+    AROUND + entry.name.len() + text(&entry.value) + text(&entry.documentation) + synonyms
 }
 
 fn describe(

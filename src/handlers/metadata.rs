@@ -7,7 +7,7 @@
 //! - MD-3: the controller is this broker; its address is that of the listener that was asked, never a wildcard.
 //! - MD-4: ids are answered from version 10 and understood from 12.
 
-use super::answer::{CLUSTER_OPERATIONS, Outcome, TOPIC_OPERATIONS, done, first_error, operations};
+use super::answer::{CLUSTER_OPERATIONS, Outcome, TOPIC_OPERATIONS, done_listing, operations};
 use super::call::Peer;
 use super::topic_name;
 use super::topics::{NewTopic, Topics};
@@ -102,13 +102,14 @@ pub(super) fn answer(
         let asked = request.include_cluster_authorized_operations;
         response.cluster_authorized_operations = operations(asked, CLUSTER_OPERATIONS);
     }
-    response.topics = match &request.topics {
-        _ if wants_all(header, request) => image.topics().map(|topic| view.found(topic)).collect(),
-        None => Vec::new(),
-        Some(asked) => asked.iter().map(|asked| view.one(version, &asked)).collect(),
-    };
-    let error = first_error(response.topics.iter().map(|topic| topic.error_code));
-    done(header, &response, error)
+    let code = |topic: &MetadataResponseTopic| topic.error_code;
+    match request.topics.as_ref().filter(|_| !wants_all(header, request)) {
+        None => {
+            let all: Vec<_> = image.topics().collect();
+            done_listing(header, &response, all.into_iter().map(|topic| view.found(topic)), code)
+        }
+        Some(asked) => done_listing(header, &response, asked.iter().map(|asked| view.one(version, &asked)), code),
+    }
 }
 
 fn broker(place: &Whereabouts, peer: &Peer) -> MetadataResponseBroker {

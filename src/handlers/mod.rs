@@ -1,7 +1,8 @@
 //! Floor 10: one file per API, each opening with its versions, its KIPs and its rules. Here wire versions end, and here
 //! alone domain errors become Kafka's codes.
 //!
-//! - [`call`]: the call between sockets and handlers: peer, request, answer. [`service`]: from a frame to its handler.
+//! - [`call`]: the call between sockets and handlers: peer, request, answer. [`service`]: from a frame to its handler; [`aside`]: where
+//!   large requests are worked on.
 //! - Data: [`produce`] (with [`keyless`]), [`fetch`], [`list_offsets`], [`offset_for_leader_epoch`], [`init_producer_id`].
 //! - Cluster: [`api_versions`], [`metadata`], [`describe_cluster`], [`describe_topic_partitions`], [`describe_log_dirs`],
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
@@ -19,6 +20,7 @@ mod acls;
 mod alter_configs;
 mod answer;
 mod api_versions;
+mod aside;
 #[cfg(test)]
 mod behaviour;
 pub mod call;

@@ -1,6 +1,7 @@
 //! From a frame to its handler.
 
 use super::answer::{later, ready, to_the_end};
+use super::aside::Aside;
 use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
@@ -16,7 +17,8 @@ use super::{
 use crate::base::Clock;
 use crate::metrics::Metrics;
 use crate::wire::api_versions::ApiVersionsResponse;
-use crate::wire::{Api, ErrorCode, HeaderError, Request, RequestHeader};
+use crate::wire::{Api, DecodeError, ErrorCode, HeaderError, Problem, Request, RequestHeader};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Tells the size and the free bytes of the file system that holds the data. May block on the disk.
@@ -40,18 +42,59 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
+/// Requests with more array elements than this are decoded and answered [`Aside`]: the others take well below a
+/// millisecond.
+const ELEMENTS_HERE_MAX: u32 = 5_000;
+
+/// Topics in an answer that describes whole topics; with more, the answer is made [`Aside`].
+const TOPICS_HERE_MAX: usize = 200;
+
+/// Resources whose whole configuration is told; with more, the answer is made [`Aside`].
+const RESOURCES_HERE_MAX: usize = 10;
+
 /// Answers requests.
-pub struct Service(Parts);
+pub struct Service {
+    desk: Arc<Desk>,
+    aside: Arc<Aside>,
+}
 
 impl Service {
     /// A service of these parts.
     pub fn new(parts: Parts) -> Service {
-        Service(parts)
+        Service { desk: Arc::new(Desk(parts)), aside: Arc::default() }
     }
 
     /// What it is made of.
     pub fn parts(&self) -> &Parts {
-        &self.0
+        &self.desk.0
+    }
+}
+
+/// Where requests find their handlers.
+struct Desk(Parts);
+
+impl Desk {
+    /// Decodes and answers, however large the request is.
+    async fn decode(&self, peer: &Arc<Peer>, header: RequestHeader, body: Bytes) -> Answer {
+        match Request::decode(header.api, header.version, body) {
+            Ok(request) => self.answer(peer, header, request).await,
+            Err(error) => malformed(peer, &header, &error),
+        }
+    }
+
+    /// Whether a short request asks for a long answer.
+    fn asks_much(&self, request: &Request) -> bool {
+        match request {
+            Request::Metadata(request) => {
+                request.topics.as_ref().is_none_or(|topics| topics.is_empty() || topics.len() > TOPICS_HERE_MAX)
+                    && self.0.topics.image().partition_count() > TOPICS_HERE_MAX as u64
+            }
+            Request::DescribeLogDirs(request) => {
+                request.topics.is_none() && self.0.topics.image().partition_count() > TOPICS_HERE_MAX as u64
+            }
+            Request::DescribeConfigs(request) => request.resources.len() > RESOURCES_HERE_MAX,
+            _ => false,
+        }
     }
 
     async fn answer(&self, peer: &Arc<Peer>, header: RequestHeader, request: Request) -> Answer {
@@ -185,19 +228,33 @@ impl Service {
     }
 }
 
+fn malformed(peer: &Peer, header: &RequestHeader, error: &DecodeError) -> Answer {
+    let detail = format!("{} version {}: {error}", header.api, header.version);
+    tracing::warn!(connection = %peer.id, remote = %peer.remote, %detail, "malformed request");
+    Answer::Close(Close::new(CloseReason::Malformed, detail))
+}
+
 impl Dispatch for Service {
     async fn start(&self, peer: &Arc<Peer>, request: call::Request) -> Answer {
+        let Service { desk, aside } = self;
         let (header, body) = match RequestHeader::decode(request.frame) {
             Ok(decoded) => decoded,
-            Err(error) => return self.refuse(peer, error),
+            Err(error) => return desk.refuse(peer, error),
         };
-        match Request::decode(header.api, header.version, body) {
-            Ok(request) => self.answer(peer, header, request).await,
-            Err(error) => {
-                let detail = format!("{} version {}: {error}", header.api, header.version);
-                tracing::warn!(connection = %peer.id, remote = %peer.remote, %detail, "malformed request");
-                Answer::Close(Close::new(CloseReason::Malformed, detail))
+        match Request::decode_up_to(ELEMENTS_HERE_MAX, header.api, header.version, body.clone()) {
+            Ok(request) if desk.asks_much(&request) => {
+                let (desk, peer) = (desk.clone(), peer.clone());
+                aside.answer(async move { desk.answer(&peer, header, request).await }).await
             }
+            Ok(request) => {
+                drop(body);
+                desk.answer(peer, header, request).await
+            }
+            Err(DecodeError { problem: Problem::TooMany { .. }, .. }) => {
+                let (desk, peer) = (desk.clone(), peer.clone());
+                aside.answer(async move { desk.decode(&peer, header, body).await }).await
+            }
+            Err(error) => malformed(peer, &header, &error),
         }
     }
 

@@ -24,6 +24,9 @@ use tokio::time::Instant;
 /// The least room that a frame of which a part has come is given.
 const PARTIAL_BYTES_MIN: usize = 1024;
 
+/// Bytes read of one frame before other connections of the worker have their turn.
+const TURN_BYTES: usize = 256 * 1024;
+
 thread_local! {
     /// The first bytes of a frame land here, then in a buffer of the right size: one per worker thread, not per connection.
     static LANDING: RefCell<Box<[u8]>> = RefCell::new(vec![0; SMALL_FRAME_BYTES].into_boxed_slice());
@@ -84,7 +87,13 @@ impl FrameReader {
         stream: &TcpStream,
         memory: &Arc<Memory>,
     ) -> Poll<Result<Bytes, Close>> {
+        let before = self.arrived();
         loop {
+            if self.arrived() >= before + TURN_BYTES {
+                // The others of this worker first: a peer that sends as fast as it is read would never let go.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let done = match self.body {
                 None => ready!(self.poll_prefix(cx, stream, memory))?,
                 Some(_) => ready!(self.poll_body(cx, stream, memory))?,

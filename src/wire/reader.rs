@@ -119,6 +119,11 @@ impl Reader {
         Reader { frame, position: 0, end, at, elements_left: ELEMENTS_PER_REQUEST_MAX, field: "message" }
     }
 
+    /// The same with room for `elements` in its arrays, if that is fewer.
+    pub(super) fn at_most(self, elements: u32) -> Reader {
+        Reader { elements_left: self.elements_left.min(elements), ..self }
+    }
+
     /// Starts on elements that were read once already: their count was charged then.
     pub(super) fn again(frame: Bytes, at: At) -> Reader {
         Reader { elements_left: u32::MAX, ..Reader::new(frame, at) }

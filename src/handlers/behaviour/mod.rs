@@ -6,6 +6,7 @@ mod av;
 mod changes;
 mod fe;
 mod fe_sessions;
+mod large;
 mod listed;
 mod lo;
 mod md;

@@ -36,12 +36,12 @@ pub use topics::{CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsReque
 
 use super::api::{Api, apis};
 use super::field::Field;
-use super::reader::{Problem, Read, Reader};
+use super::reader::{ELEMENTS_PER_REQUEST_MAX, Problem, Read, Reader};
 use bytes::Bytes;
 
-/// Reads a whole body: all its bytes, and a version that is served.
-fn whole<T: Field>(api: Api, version: i16, body: Bytes) -> Read<T> {
-    let mut reader = Reader::new(body, api.at(version));
+/// Reads a whole body: all its bytes, a version that is served, and at most so many array elements.
+fn whole<T: Field>(api: Api, version: i16, body: Bytes, elements: u32) -> Read<T> {
+    let mut reader = Reader::new(body, api.at(version)).at_most(elements);
     reader.enter(api.name());
     if !api.serves(version) {
         return Err(reader.error(Problem::Version(version)));
@@ -63,8 +63,13 @@ macro_rules! dispatch {
         impl Request {
             /// Decodes the body (what follows the header) of a request of this API and version.
             pub fn decode(api: Api, version: i16, body: Bytes) -> Read<Request> {
+                Request::decode_up_to(ELEMENTS_PER_REQUEST_MAX, api, version, body)
+            }
+
+            /// As [`Self::decode`], with fewer array elements: [`Problem::TooMany`] may mean no more than that.
+            pub fn decode_up_to(elements: u32, api: Api, version: i16, body: Bytes) -> Read<Request> {
                 match api {
-                    $(Api::$name => whole(api, version, body).map(Request::$name),)*
+                    $(Api::$name => whole(api, version, body, elements).map(Request::$name),)*
                 }
             }
 
@@ -96,7 +101,7 @@ macro_rules! dispatch {
         $(impl $request {
             /// Decodes a whole body of this version.
             pub fn decode(version: i16, body: Bytes) -> Read<Self> {
-                whole(Api::$name, version, body)
+                whole(Api::$name, version, body, ELEMENTS_PER_REQUEST_MAX)
             }
         })*
     };
