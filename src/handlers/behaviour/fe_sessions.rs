@@ -147,3 +147,41 @@ async fn fe_10_the_cache_is_bounded() {
     assert_ne!(open(3).await, 0, "an idle one made room");
     assert_eq!(broker.service.parts().fetches.session_count(), 2);
 }
+
+#[tokio::test]
+async fn fe_10_what_a_session_holds_is_bounded() {
+    /// More than one session may hold, and how many of them are of the first topic.
+    const TOO_MANY: i32 = 100_001;
+    const OF_ONE_TOPIC: i32 = 60_000;
+    let broker = Broker::start().await;
+    let id = broker.create("t", 1, &[]).await;
+    let asking = |partitions: i32, session: i32, epoch: i32| {
+        let mut request = fetch_request(13, &[("", id, 0, 0)]);
+        let wanted = request.topics[0].partitions[0].clone();
+        let mut other = request.topics[0].clone();
+        other.topic_id = Uuid::from_u128(9);
+        let numbered =
+            |from: i32, to: i32| (from..to).map(|partition| wanted.clone().with_partition(partition)).collect();
+        request.topics[0].partitions = numbered(0, partitions.min(OF_ONE_TOPIC));
+        other.partitions = numbered(OF_ONE_TOPIC, partitions.max(OF_ONE_TOPIC));
+        request.topics.push(other);
+        (request.session_id, request.session_epoch) = (session, epoch);
+        request
+    };
+    let without = broker.call(13, &asking(TOO_MANY, 0, 0)).await;
+    assert_eq!((code(without.error_code), without.session_id), (ErrorCode::None, 0));
+    let served: usize = without.responses.iter().map(|topic| topic.partitions.len()).sum();
+    assert_eq!(served, TOO_MANY as usize, "served all the same");
+    assert_eq!(broker.service.parts().fetches.session_count(), 0);
+    let session = broker.call(13, &asking(1, 0, 0)).await.session_id;
+    assert_ne!(session, 0);
+    for (epoch, partitions) in [(1, TOO_MANY - 1), (2, TOO_MANY - 1)] {
+        let response = broker.call(13, &asking(partitions, session, epoch)).await;
+        assert_eq!((code(response.error_code), response.session_id), (ErrorCode::None, session), "just fits");
+    }
+    let ended = broker.call(13, &asking(TOO_MANY, session, 3)).await;
+    assert_eq!((code(ended.error_code), ended.session_id), (ErrorCode::FetchSessionIdNotFound, 0));
+    assert_eq!(ended.responses.len(), 0);
+    assert_eq!(broker.service.parts().fetches.session_count(), 0, "its memory is free");
+    assert_ne!(broker.call(13, &asking(1, 0, 0)).await.session_id, 0, "the client starts over");
+}

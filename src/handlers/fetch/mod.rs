@@ -11,6 +11,8 @@
 //!   from the start don't, or a consumer of one deleted topic would spin (Kafka answers when it knows none of them).
 //! - Partitions are served in request order, within `max_bytes` and `fetch.max.bytes`; the first batch of the answer comes
 //!   whatever its size (FE-3). In a session those that were served go to the end.
+//! - What all sessions hold is bounded: beyond it a full fetch gets no session, and a session that would grow too far
+//!   ends with FETCH_SESSION_ID_NOT_FOUND, upon which its client starts over with a full fetch.
 //! - Replica ids, directory ids and high watermarks of followers are read and mean nothing here (FE-14).
 
 mod look;
@@ -76,8 +78,8 @@ struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let watch = std::mem::take(&mut self.watch);
-        let (partitions, now) = (watch.len(), self.fetches.clock.monotonic());
-        self.fetches.sessions.lock().put_back(self.id, watch, partitions, now);
+        let now = self.fetches.clock.monotonic();
+        self.fetches.sessions.lock().put_back(self.id, watch, now);
     }
 }
 
@@ -163,6 +165,7 @@ impl Fetches {
             self.sessions.lock().close(id);
             return Ok((Session::Without, watch));
         }
+        self.sessions.lock().grow(id, watch.weight())?;
         let lease = Lease { fetches: self.clone(), id, watch: Watch::default() };
         Ok((Session::Goes(lease), watch))
     }
@@ -281,11 +284,11 @@ impl Fetches {
 
     /// Opens a session for a watch; answers its id, or 0 when there is no room (FE-9).
     fn open(&self, by_id: bool, watch: Watch) -> i32 {
-        let (partitions, now) = (watch.len(), self.clock.monotonic());
+        let (weight, now) = (watch.weight(), self.clock.monotonic());
         let mut sessions = self.sessions.lock();
         let random = || Uuid::new_v4().as_fields().0 as i32;
-        let Some(id) = sessions.open(partitions, by_id, now, random) else { return SESSION_NONE };
-        sessions.put_back(id, watch, partitions, now);
+        let Some(id) = sessions.open(weight, by_id, now, random) else { return SESSION_NONE };
+        sessions.put_back(id, watch, now);
         id
     }
 }

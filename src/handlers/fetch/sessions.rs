@@ -6,12 +6,23 @@
 //! When the cache is full, a new session takes the place of one that has not been used for [`IDLE`], or of one that is
 //! older than that and smaller than the new one; else the client is served without a session (id 0), which every client
 //! understands (FE-9, FE-10).
+//!
+//! What sessions hold is bounded besides, in weight: a partition weighs 1, and one with an unusually long topic name more
+//! (`Watch::weight`). A session that would weigh more than [`SESSION_WEIGHT_MAX`], or for which all sessions would weigh
+//! more than [`WEIGHT_MAX`] after those that are idle made room, is not opened; one that would grow so far ends
+//! ([`Sessions::grow`]) and its client starts over.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Unused for this long, a session may make room for any other; this old, for a larger one. Kafka's own figure.
 pub const IDLE: Duration = Duration::from_secs(120);
+
+/// Most weight of all sessions. One unit takes about half a kilobyte of memory, so all of them about 250 MB at worst.
+pub const WEIGHT_MAX: usize = 500_000;
+
+/// Most weight of one session, so that a single client can't keep all others from having sessions.
+pub const SESSION_WEIGHT_MAX: usize = 100_000;
 
 /// The epoch that opens a session.
 pub const EPOCH_OPEN: i32 = 0;
@@ -47,7 +58,7 @@ struct Slot<T> {
     /// The epoch that the next request must have.
     epoch: i32,
     topic_ids: bool,
-    partitions: usize,
+    weight: usize,
     created: Duration,
     used: Duration,
     /// None while a request works on it.
@@ -58,12 +69,14 @@ struct Slot<T> {
 pub struct Sessions<T> {
     slots: HashMap<i32, Slot<T>>,
     slots_max: usize,
+    /// Weight of all slots together.
+    held: usize,
 }
 
 impl<T> Sessions<T> {
     /// An empty cache for `slots_max` sessions (`max.incremental.fetch.session.cache.slots`).
     pub fn new(slots_max: usize) -> Self {
-        Sessions { slots: HashMap::new(), slots_max }
+        Sessions { slots: HashMap::new(), slots_max, held: 0 }
     }
 
     /// How many there are.
@@ -71,17 +84,24 @@ impl<T> Sessions<T> {
         self.slots.len()
     }
 
-    /// Opens a session for this many partitions; `random` is asked for ids until one is free. None when there is no room.
+    /// Opens a session of this weight; `random` is asked for ids until one is free. None when there is no room.
     /// The content is put in with [`Self::put_back`].
     pub fn open(
         &mut self,
-        partitions: usize,
+        weight: usize,
         topic_ids: bool,
         now: Duration,
         mut random: impl FnMut() -> i32,
     ) -> Option<i32> {
-        if self.slots.len() >= self.slots_max && !self.make_room(partitions, now) {
+        if weight > SESSION_WEIGHT_MAX {
             return None;
+        }
+        if self.slots.len() >= self.slots_max && !self.make_room(weight, now) {
+            return None;
+        }
+        while self.held + weight > WEIGHT_MAX {
+            let idle = self.idle(now)?;
+            self.close(idle);
         }
         let id = loop {
             let id = random() & i32::MAX;
@@ -89,24 +109,27 @@ impl<T> Sessions<T> {
                 break id;
             }
         };
-        let slot = Slot { epoch: 1, topic_ids, partitions, created: now, used: now, content: None };
+        let slot = Slot { epoch: 1, topic_ids, weight, created: now, used: now, content: None };
         self.slots.insert(id, slot);
+        self.held += weight;
         Some(id)
     }
 
-    fn make_room(&mut self, partitions: usize, now: Duration) -> bool {
-        let idle = self.slots.iter().min_by_key(|(_, slot)| slot.used);
-        let smallest = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| slot.created + IDLE <= now && slot.partitions < partitions)
-            .min_by_key(|(_, slot)| slot.partitions);
-        let victim = match (idle, smallest) {
-            (Some((&id, slot)), _) if slot.used + IDLE <= now => id,
-            (_, Some((&id, _))) => id,
-            (_, None) => return false,
+    /// The session that has not been used for longest, if that is long enough.
+    fn idle(&self, now: Duration) -> Option<i32> {
+        let (&id, slot) = self.slots.iter().min_by_key(|(_, slot)| slot.used)?;
+        (slot.used + IDLE <= now).then_some(id)
+    }
+
+    fn make_room(&mut self, weight: usize, now: Duration) -> bool {
+        let smallest = || {
+            let yielding = self.slots.iter().filter(|(_, slot)| slot.created + IDLE <= now && slot.weight < weight);
+            yielding.min_by_key(|(_, slot)| slot.weight).map(|(&id, _)| id)
         };
-        self.slots.remove(&victim);
+        match self.idle(now).or_else(smallest) {
+            Some(victim) => self.close(victim),
+            None => return false,
+        }
         true
     }
 
@@ -125,18 +148,34 @@ impl<T> Sessions<T> {
         slot.content.take().ok_or(SessionError::NotFound(id))
     }
 
+    /// Changes the weight of a session that is being worked on. Where that would be too much the session ends.
+    ///
+    /// # Errors
+    /// There is no such session, any more.
+    pub fn grow(&mut self, id: i32, weight: usize) -> Result<(), SessionError> {
+        let slot = self.slots.get_mut(&id).ok_or(SessionError::NotFound(id))?;
+        let held = self.held - slot.weight + weight;
+        if weight > slot.weight && (weight > SESSION_WEIGHT_MAX || held > WEIGHT_MAX) {
+            self.close(id);
+            return Err(SessionError::NotFound(id));
+        }
+        (slot.weight, self.held) = (weight, held);
+        Ok(())
+    }
+
     /// Puts content into a session that is being worked on. Nothing happens when the session is gone meanwhile.
-    pub fn put_back(&mut self, id: i32, content: T, partitions: usize, now: Duration) {
+    pub fn put_back(&mut self, id: i32, content: T, now: Duration) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.content = Some(content);
-            slot.partitions = partitions;
             slot.used = now;
         }
     }
 
     /// Ends a session.
     pub fn close(&mut self, id: i32) {
-        self.slots.remove(&id);
+        if let Some(slot) = self.slots.remove(&id) {
+            self.held -= slot.weight;
+        }
     }
 }
 

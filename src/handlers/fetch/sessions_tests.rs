@@ -16,7 +16,7 @@ fn filled(slots_max: usize, sizes: &[usize], now: Duration) -> Sessions<()> {
     let mut random = ids();
     for &size in sizes {
         let id = sessions.open(size, true, now, &mut random).expect("there is room");
-        sessions.put_back(id, (), size, now);
+        sessions.put_back(id, (), now);
     }
     sessions
 }
@@ -25,7 +25,7 @@ fn filled(slots_max: usize, sizes: &[usize], now: Duration) -> Sessions<()> {
 fn epochs_count_on_and_skip_zero() {
     let mut sessions = filled(1, &[1], SECOND);
     assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()));
-    sessions.put_back(1, (), 1, SECOND);
+    sessions.put_back(1, (), SECOND);
     assert_eq!(sessions.take(1, 1, true, SECOND), Err(SessionError::Epoch { id: 1, expected: Some(2), got: 1 }));
     assert_eq!(sessions.take(1, 3, true, SECOND), Err(SessionError::Epoch { id: 1, expected: Some(2), got: 3 }));
     assert_eq!(sessions.take(1, 2, true, SECOND), Ok(()));
@@ -46,7 +46,7 @@ fn unknown_sessions_and_mixed_naming_are_refused() {
     assert_eq!(sessions.take(1, 1, false, SECOND), Err(SessionError::TopicIds(1)));
     assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()), "a refused request does not count");
     sessions.close(1);
-    sessions.put_back(1, (), 1, SECOND);
+    sessions.put_back(1, (), SECOND);
     assert_eq!(sessions.len(), 0, "a closed session does not come back");
 }
 
@@ -59,7 +59,7 @@ fn a_full_cache_makes_room_by_idleness_then_size() {
     let later = SECOND + IDLE;
     for id in [1, 2] {
         assert_eq!(full.take(id, 1, true, later), Ok(()));
-        full.put_back(id, (), id as usize * 10, later);
+        full.put_back(id, (), later);
     }
     assert_eq!(full.open(10, true, later, &mut random), None, "not larger than the smallest");
     assert_eq!(full.open(11, true, later, &mut random), Some(99));
@@ -85,4 +85,55 @@ fn ids_are_positive_and_free() {
     assert_eq!(open(), Some(5));
     assert_eq!(open(), Some(i32::MAX));
     assert_eq!(open(), Some(6));
+}
+
+/// The weights that are counted are those of the sessions that are there.
+fn check_held(sessions: &Sessions<()>, expected: usize) {
+    assert_eq!(sessions.held, expected);
+    assert_eq!(sessions.slots.values().map(|slot| slot.weight).sum::<usize>(), expected);
+}
+
+#[test]
+fn one_session_can_not_hold_everything() {
+    let mut sessions = Sessions::<()>::new(5);
+    assert_eq!(sessions.open(SESSION_WEIGHT_MAX + 1, true, SECOND, ids()), None);
+    assert_eq!(sessions.open(SESSION_WEIGHT_MAX, true, SECOND, ids()), Some(1));
+    check_held(&sessions, SESSION_WEIGHT_MAX);
+    assert_eq!(sessions.grow(1, SESSION_WEIGHT_MAX), Ok(()));
+    assert_eq!(sessions.grow(1, SESSION_WEIGHT_MAX + 1), Err(SessionError::NotFound(1)));
+    assert_eq!(sessions.len(), 0, "it ended");
+    check_held(&sessions, 0);
+    assert_eq!(sessions.grow(1, 1), Err(SessionError::NotFound(1)));
+}
+
+#[test]
+fn all_sessions_together_are_bounded() {
+    let full = WEIGHT_MAX / SESSION_WEIGHT_MAX;
+    let mut sessions = filled(100, &vec![SESSION_WEIGHT_MAX; full], SECOND);
+    check_held(&sessions, WEIGHT_MAX);
+    let mut random = || 77;
+    assert_eq!(sessions.open(1, true, SECOND, &mut random), None, "all are in use");
+    assert_eq!(sessions.open(0, true, SECOND, &mut random), Some(77));
+    sessions.put_back(77, (), SECOND);
+    assert_eq!(sessions.grow(77, 1), Err(SessionError::NotFound(77)), "no room to grow");
+    // A session that shrinks makes room for others.
+    assert_eq!(sessions.grow(1, SESSION_WEIGHT_MAX - 10), Ok(()));
+    assert_eq!(sessions.open(11, true, SECOND, &mut random), None);
+    assert_eq!(sessions.open(10, true, SECOND, &mut random), Some(77));
+    check_held(&sessions, WEIGHT_MAX);
+    // And so do idle ones, as many as it takes.
+    assert_eq!(sessions.open(SESSION_WEIGHT_MAX, true, SECOND + IDLE, || 78), Some(78));
+    assert!(sessions.held <= WEIGHT_MAX, "{}", sessions.held);
+    check_held(&sessions, sessions.held);
+}
+
+#[test]
+fn what_makes_room_is_no_longer_counted() {
+    let mut sessions = filled(2, &[10, 20], SECOND);
+    assert_eq!(sessions.open(5, true, SECOND + IDLE, || 9), Some(9));
+    let left = sessions.slots.values().map(|slot| slot.weight).sum();
+    check_held(&sessions, left);
+    sessions.close(9);
+    sessions.close(9);
+    check_held(&sessions, left - 5);
 }

@@ -19,6 +19,16 @@ pub enum TopicRef {
     Id(TopicId),
 }
 
+impl TopicRef {
+    /// What the name weighs beyond that of a usual one.
+    fn weight(&self) -> usize {
+        match self {
+            TopicRef::Name(name) => name.len() / NAME_UNIT,
+            TopicRef::Id(_) => 0,
+        }
+    }
+}
+
 /// What the client wants of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -72,12 +82,18 @@ pub struct Watch {
     order: BTreeMap<Turn, u32>,
     due: BTreeSet<Turn>,
     next_turn: u64,
+    /// What long topic names weigh.
+    names: usize,
 }
 
+/// Each so many bytes of a topic's name weigh as much as a partition. No topic that exists has a name this long.
+const NAME_UNIT: usize = 256;
+
 impl Watch {
-    /// Number of partitions.
-    pub fn len(&self) -> usize {
-        self.order.len()
+    /// What the watch takes of memory: its partitions, or as many as it ever had at a time since their places are kept,
+    /// and what the names of their topics weigh.
+    pub fn weight(&self) -> usize {
+        self.entries.len() + self.names
     }
 
     /// Whether there are none.
@@ -95,6 +111,7 @@ impl Watch {
             }
             return;
         }
+        self.names += topic.weight();
         let turn = self.new_turn();
         let entry = Entry { topic: key.0.clone(), index, wanted, known_as: None, told: None, interest: None, turn };
         let slot = match self.free.pop() {
@@ -113,6 +130,7 @@ impl Watch {
     /// Drops a partition.
     pub fn forget(&mut self, topic: &TopicRef, index: PartitionIndex) {
         let Some(slot) = self.index.remove(&(topic.clone(), index)) else { return };
+        self.names -= topic.weight();
         if let Some(entry) = self.entries[slot as usize].take() {
             self.order.remove(&entry.turn);
             self.due.remove(&entry.turn);

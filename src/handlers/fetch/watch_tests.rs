@@ -44,7 +44,7 @@ fn forgotten_partitions_leave_and_their_slots_are_used_again() {
     assert_eq!(due(&mut watch), [0, 2, 3]);
     watch.want(&topic("u"), PartitionIndex(9), wanted(0));
     assert_eq!(due(&mut watch), [0, 2, 3, 9]);
-    assert_eq!((watch.len(), watch.entries.len()), (4, 4));
+    assert_eq!((watch.order.len(), watch.entries.len()), (4, 4));
 }
 
 #[test]
@@ -54,4 +54,20 @@ fn without_an_interest_a_partition_stays_due() {
     let turn = watch.due()[0];
     watch.at_rest(turn);
     assert_eq!(due(&mut watch), [0], "nothing would tell of a change");
+}
+
+#[test]
+fn weight_is_places_and_long_names() {
+    let mut watch = Watch::default();
+    let long = topic(&"n".repeat(10 * NAME_UNIT));
+    watch.want(&topic(&"n".repeat(249)), PartitionIndex(0), wanted(0));
+    assert_eq!(watch.weight(), 1);
+    for _ in 0..2 {
+        watch.want(&long, PartitionIndex(0), wanted(0));
+        assert_eq!(watch.weight(), 12, "once, however often it is wanted");
+    }
+    watch.forget(&long, PartitionIndex(1));
+    assert_eq!(watch.weight(), 12, "it was not there");
+    watch.forget(&long, PartitionIndex(0));
+    assert_eq!((watch.order.len(), watch.weight()), (1, 2), "the place stays");
 }
