@@ -5,7 +5,12 @@
 //! - PR-2: one checked batch per partition; what is wrong with one fails that partition alone.
 //! - PR-4: a record without key on a compacted topic INVALID_RECORD, with the records named.
 //! - PR-9: nothing is ever answered UNKNOWN_SERVER_ERROR. PR-10: base offsets are true or -1.
-//! - acks 1 and -1 are the same promise: answered when durable. `timeout_ms` holds for -1, as with Kafka.
+//! - acks 1 and -1 are the same promise: answered when durable. `timeout_ms` is how long Kafka waits for followers, after
+//!   its own append; a leader that is alone in sync has none to wait for and answers REQUEST_TIMED_OUT at no timeout, not
+//!   even at 0. Here nobody follows either, and what is waited for is our own sync. So a small `timeout_ms` does not cut
+//!   it short: a client that is told of a timeout sends a batch again that becomes durable a moment later. With acks -1
+//!   REQUEST_TIMED_OUT comes only after [`COMMIT_WAIT_MIN`] or `timeout_ms`, whichever is longer: the disk hangs then, and
+//!   the outcome is unknown.
 //!
 //! Stage one checks, takes room in the commit queue and appends, in the order of requests; stage two waits.
 
@@ -52,6 +57,10 @@ const ACKS_NONE: i16 = 0;
 const ACKS_LEADER: i16 = 1;
 const ACKS_ALL: i16 = -1;
 
+/// The sync of a batch is waited for at least this long, whatever `timeout_ms` says. A sync takes milliseconds, on an
+/// overloaded disk seconds; after so long Java's producers give the request up by themselves (`request.timeout.ms`).
+const COMMIT_WAIT_MIN: Duration = Duration::from_secs(30);
+
 /// A partition's way through the request.
 enum Step {
     /// Over already.
@@ -96,10 +105,14 @@ pub(super) async fn start(
     if acks == ACKS_NONE {
         return silent(&work);
     }
-    let deadline =
-        (acks == ACKS_ALL).then(|| Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)));
+    let deadline = (acks == ACKS_ALL).then(|| Instant::now() + commit_wait(timeout_ms));
     let leader = Leader { endpoint: endpoint(place, peer), image };
     later(metrics, header.clone(), finish(work, deadline, leader, header))
+}
+
+/// How long durability is waited for with acks -1.
+fn commit_wait(timeout_ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).max(COMMIT_WAIT_MIN)
 }
 
 /// What acks=0 gets: nothing, or a closed connection (PR-1).
@@ -333,3 +346,7 @@ async fn until<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> O
         None => Some(work.await),
     }
 }
+
+#[cfg(test)]
+#[path = "produce_tests.rs"]
+mod tests;

@@ -250,3 +250,16 @@ async fn pr_12_a_disk_fault_is_told_and_reads_go_on() {
     let answer = broker.produce("t", 0, batch(&["later"])).await;
     assert_eq!(code(answer.error_code), ErrorCode::KafkaStorageError, "a failed sync is final");
 }
+
+#[tokio::test]
+async fn pr_10_a_small_timeout_does_not_deny_a_batch_that_becomes_durable() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    for (expected, timeout_ms) in [i32::MIN, -1, 0, 1].into_iter().enumerate() {
+        let mut request = produce_request(-1, "t", None, 9, 0, batch(&["a"]));
+        request.timeout_ms = timeout_ms;
+        let answer = only_partition(broker.call(9, &request).await);
+        let told = (code(answer.error_code), answer.base_offset);
+        assert_eq!(told, (ErrorCode::None, expected as i64), "timeout_ms {timeout_ms}");
+    }
+}
