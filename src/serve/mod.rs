@@ -5,6 +5,7 @@
 //! accepted, what was started is answered, the last commit is made, the data directory is marked clean. A second signal
 //! ends the process at once: recovery makes that safe. A failed disk ends it too, with its own exit code.
 
+mod admitting;
 mod sampling;
 
 use crate::base::{Clock, SystemClock};
@@ -73,7 +74,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let listeners = config.listeners.iter().map(listener).collect::<Result<Vec<_>, _>>()?;
     let limits = limits(&config.settings, &descriptors);
     let server = Server::bind(&listeners, limits, metrics.clone()).map_err(|error| bind_failed(&error))?;
-    let bound = server.bound();
+    let (bound, admission) = (server.bound(), server.admission());
     let admin = tokio::spawn(admin.run(metrics.clone(), health.clone()));
 
     let (failures, mut failed) = mpsc::unbounded_channel::<String>();
@@ -83,6 +84,9 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     sampling::register(&metrics, &broker.store);
     let ticks = tokio::spawn(tick(broker.store.clone(), metrics.clone()));
     let metadata = tokio::spawn(watch_metadata(broker.metadata.clone(), broker.store.clone()));
+    let configs = service.parts().topics.configs().clone();
+    let machine = Limits::for_machine(machine_memory(), &descriptors);
+    let admitting = tokio::spawn(admitting::follow(configs, admission, machine));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -101,6 +105,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let outcome = drain(stop, serving, &broker, &health).await;
     ticks.abort();
     metadata.abort();
+    admitting.abort();
     admin.abort();
     match broken {
         Some(why) => Err(Failure::Storage(format!(
@@ -271,9 +276,10 @@ fn limits(settings: &BrokerSettings, descriptors: &Descriptors) -> Limits {
     let memory = machine_memory();
     let machine = Limits::for_machine(memory, descriptors);
     let whole = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+    let (connections, connections_per_ip) = admitting::bounds(settings, &machine);
     Limits {
-        connections: whole(settings.connections_max).min(machine.connections),
-        connections_per_ip: whole(settings.connections_per_ip_max).min(machine.connections_per_ip),
+        connections,
+        connections_per_ip,
         idle: settings.connections_idle_max_ms.map_or(IDLE_UNLIMITED, Duration::from_millis),
         frame_bytes: whole(settings.request_bytes_max),
         memory_bytes: usize::try_from(settings.request_memory(memory)).unwrap_or(usize::MAX),

@@ -1,4 +1,5 @@
-//! Who is let in: a bound on connections, and one per address.
+//! Who is let in: a bound on connections, and one per address. Both may change while the server runs; connections that
+//! are in already stay in.
 
 use crate::metrics::Refusal;
 use dashmap::DashMap;
@@ -11,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Admission {
     open: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
-    connections_max: usize,
-    per_address_max: usize,
+    connections_max: AtomicUsize,
+    per_address_max: AtomicUsize,
 }
 
 /// A place; given back when dropped.
@@ -24,7 +25,23 @@ pub struct Slot {
 impl Admission {
     /// Bounds on all connections, and on those of one address.
     pub fn new(connections_max: usize, per_address_max: usize) -> Arc<Admission> {
-        Arc::new(Admission { open: AtomicUsize::new(0), by_address: DashMap::new(), connections_max, per_address_max })
+        Arc::new(Admission {
+            open: AtomicUsize::new(0),
+            by_address: DashMap::new(),
+            connections_max: AtomicUsize::new(connections_max),
+            per_address_max: AtomicUsize::new(per_address_max),
+        })
+    }
+
+    /// Changes the bounds, for connections that come from now on.
+    pub fn set_bounds(&self, connections_max: usize, per_address_max: usize) {
+        self.connections_max.store(connections_max, Ordering::Relaxed);
+        self.per_address_max.store(per_address_max, Ordering::Relaxed);
+    }
+
+    /// The bounds: on all connections, and on those of one address.
+    pub fn bounds(&self) -> (usize, usize) {
+        (self.connections_max.load(Ordering::Relaxed), self.per_address_max.load(Ordering::Relaxed))
     }
 
     /// A place for a connection from `address`.
@@ -33,12 +50,13 @@ impl Admission {
     /// Which bound is reached.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, Refusal> {
         let address = address.to_canonical();
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.connections_max {
+        let (connections_max, per_address_max) = self.bounds();
+        if self.open.fetch_add(1, Ordering::Relaxed) >= connections_max {
             self.open.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::MaxConnections);
         }
         let mut count = self.by_address.entry(address).or_insert(0);
-        if *count >= self.per_address_max {
+        if *count >= per_address_max {
             drop(count);
             self.open.fetch_sub(1, Ordering::Relaxed);
             // With a bound of 0 the entry that was just made must not stay.

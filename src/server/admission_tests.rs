@@ -31,3 +31,20 @@ fn nothing_is_remembered_of_who_is_gone() {
     assert_eq!(none.admit(address(1)).err(), Some(Refusal::MaxConnectionsPerIp));
     assert_eq!((none.open(), none.addresses()), (0, 0));
 }
+
+#[test]
+fn bounds_change_for_those_who_come() {
+    let admission = Admission::new(1, 1);
+    let first = admission.admit(address(1)).expect("the first");
+    assert_eq!(admission.admit(address(2)).err(), Some(Refusal::MaxConnections));
+    admission.set_bounds(3, 1);
+    assert_eq!(admission.admit(address(1)).err(), Some(Refusal::MaxConnectionsPerIp));
+    admission.set_bounds(3, 2);
+    let second = admission.admit(address(1)).expect("two of one address");
+    admission.set_bounds(1, 1);
+    assert_eq!((admission.bounds(), admission.open()), ((1, 1), 2), "who is in stays in");
+    drop(first);
+    assert_eq!(admission.admit(address(2)).err(), Some(Refusal::MaxConnections));
+    drop(second);
+    admission.admit(address(2)).expect("below the bound again");
+}
