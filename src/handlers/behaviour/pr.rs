@@ -132,6 +132,26 @@ async fn pr_4_records_without_key_do_not_go_to_compacted_topics() {
 }
 
 #[tokio::test]
+async fn pr_4_a_batch_is_opened_up_to_max_decompressed_message_bytes() {
+    let broker = Broker::with(&[("max.decompressed.message.bytes", "1000")]).await;
+    let compact = ("cleanup.policy", "compact");
+    broker.create("bounded", 1, &[compact]).await;
+    broker.create("own", 1, &[compact, ("max.decompressed.message.bytes", "100000")]).await;
+    broker.create("deleted", 1, &[]).await;
+    let check = async |topic: &str, size: usize, expected: ErrorCode| {
+        let value = vec![b'x'; size];
+        let large = record(WALL, Some(b"k"), Some(&value)).compression(Compression::Gzip).build();
+        let answer = broker.produce(topic, 0, large).await;
+        assert_eq!(code(answer.error_code), expected, "{size} bytes to {topic}");
+    };
+    check("bounded", 500, ErrorCode::None).await;
+    check("bounded", 50_000, ErrorCode::InvalidRecord).await;
+    check("own", 50_000, ErrorCode::None).await;
+    check("own", 150_000, ErrorCode::InvalidRecord).await;
+    check("deleted", 150_000, ErrorCode::None).await;
+}
+
+#[tokio::test]
 async fn pr_5_timestamps_are_checked_and_rewritten_with_log_append_time() {
     let broker = Broker::start().await;
     broker.create("checked", 1, &[("message.timestamp.before.max.ms", "1000")]).await;

@@ -96,8 +96,8 @@ pub(super) static KEYS: &[Key] = keys! {
         "Size at which a segment is closed and a new one begun.";
     "log.segment.delete.delay.ms" Long "60000" [0 ..] ClusterWide Accepted
         "How long the files of a removed segment stay on disk, in milliseconds.";
-    "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] ClusterWide Accepted
-        "Most bytes a batch may have once it is decompressed.";
+    "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] ClusterWide Effective
+        "Most bytes a batch may have once it is decompressed; checked where records are looked at, on compacted topics.";
     "message.max.bytes" Int "1048588" [0 ..] ClusterWide Effective
         "Largest record batch that is taken, compressed size.";
     "min.insync.replicas" Int "1" [1 ..] ClusterWide Accepted

@@ -36,8 +36,8 @@ pub(super) static KEYS: &[Key] = keys! {
         "How long segments stay on local disk once they are in remote storage, in milliseconds; -2 follows retention.ms.";
     "max.compaction.lag.ms" Long "9223372036854775807" [1 ..] Topic Accepted
         "Longest time a record may wait to become eligible for compaction, in milliseconds.";
-    "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] Topic Accepted
-        "Most bytes a batch may have once it is decompressed.";
+    "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] Topic Effective
+        "Most bytes a batch may have once it is decompressed; checked where records are looked at, on compacted topics.";
     "max.message.bytes" Int "1048588" [0 ..] Topic Effective
         "Largest record batch that is taken, compressed size.";
     "message.timestamp.after.max.ms" Long "3600000" [0 ..] Topic Effective
