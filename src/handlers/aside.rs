@@ -3,7 +3,9 @@
 //! A request with many elements, or one whose answer grows with the cluster, takes milliseconds of computing in one go.
 //! A few hundred of them in the workers' queues would keep every other client waiting; here they keep each other waiting
 //! only, and whatever their number they take one thread's share of the machine. The thread starts with the first of them.
+//! Both halves of a request begin when the memory of answers has room: what is made here may be long.
 
+use super::answer_memory::AnswerMemory;
 use super::call::{Answer, Reply};
 use std::future::{Future, pending};
 use std::panic::resume_unwind;
@@ -18,19 +20,33 @@ pub(super) struct Aside(OnceLock<Option<Runtime>>);
 
 impl Aside {
     /// Works on a request here, and on what it leaves for later. Dropping the future ends the work.
-    pub(super) async fn answer(self: &Arc<Self>, work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        answers: Arc<AnswerMemory>,
+        work: impl Future<Output = Answer> + Send + 'static,
+    ) -> Answer {
+        let room = Arc::clone(&answers);
+        let work = async move {
+            room.room().await;
+            work.await
+        };
         match self.run(work).await {
-            Answer::Later(future) => Answer::Later(self.later(future)),
+            Answer::Later(future) => Answer::Later(self.later(answers, future)),
             answer @ (Answer::Ready(_) | Answer::Throttled(..) | Answer::Silent | Answer::Close(_)) => answer,
         }
     }
 
     fn later(
         self: &Arc<Self>,
+        answers: Arc<AnswerMemory>,
         future: Pin<Box<dyn Future<Output = Reply> + Send>>,
     ) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
         let aside = Arc::clone(self);
-        Box::pin(async move { aside.run(future).await })
+        let work = async move {
+            answers.room().await;
+            future.await
+        };
+        Box::pin(async move { aside.run(work).await })
     }
 
     async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {

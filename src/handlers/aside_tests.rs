@@ -17,7 +17,7 @@ fn close(detail: String) -> Close {
 async fn both_halves_of_a_request_run_on_the_thread() {
     let aside = Arc::new(Aside::default());
     let answer = aside
-        .answer(async {
+        .answer(AnswerMemory::new(1), async {
             let first = name();
             Answer::later(async move { Reply::Close(close(format!("{first} {}", name()))) })
         })
@@ -30,7 +30,7 @@ async fn both_halves_of_a_request_run_on_the_thread() {
 #[tokio::test]
 async fn computing_there_holds_nobody_here() {
     let aside = Arc::new(Aside::default());
-    let busy = aside.answer(async {
+    let busy = aside.answer(AnswerMemory::new(1), async {
         thread::sleep(Duration::from_millis(300));
         Answer::Silent
     });
@@ -55,7 +55,7 @@ async fn what_nobody_waits_for_ends() {
     }
     let (aside, ended) = (Arc::new(Aside::default()), Arc::new(AtomicBool::new(false)));
     let flag = Flag(ended.clone());
-    let work = aside.answer(async move {
+    let work = aside.answer(AnswerMemory::new(1), async move {
         let _flag = flag;
         pending().await
     });

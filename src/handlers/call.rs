@@ -10,6 +10,7 @@
 //!   await. What must happen in any case belongs into `start` (which runs to its end unless the connection breaks) or
 //!   into a task of its own.
 
+use super::answer_memory::AnswerMemory;
 use crate::base::Body;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -102,6 +103,8 @@ pub enum CloseReason {
     ForeignProtocol,
     /// A frame, once begun, arrived too slowly.
     FrameTooSlow,
+    /// Answers that hold memory of the common budget were taken too slowly.
+    AnswerTooSlow,
     /// Nothing happened for `connections.max.idle.ms`.
     Idle,
     /// The broker is stopping.
@@ -114,7 +117,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason.
-    pub const ALL: [CloseReason; 13] = [
+    pub const ALL: [CloseReason; 14] = [
         CloseReason::UnknownApi,
         CloseReason::UnsupportedVersion,
         CloseReason::Malformed,
@@ -124,6 +127,7 @@ impl CloseReason {
         CloseReason::FrameLength,
         CloseReason::ForeignProtocol,
         CloseReason::FrameTooSlow,
+        CloseReason::AnswerTooSlow,
         CloseReason::Idle,
         CloseReason::Stopping,
         CloseReason::PeerClosed,
@@ -142,6 +146,7 @@ impl CloseReason {
             CloseReason::FrameLength => "frame_length",
             CloseReason::ForeignProtocol => "foreign_protocol",
             CloseReason::FrameTooSlow => "frame_too_slow",
+            CloseReason::AnswerTooSlow => "answer_too_slow",
             CloseReason::Idle => "idle",
             CloseReason::Stopping => "stopping",
             CloseReason::PeerClosed => "peer_closed",
@@ -228,6 +233,8 @@ pub struct Peer {
     pub remote: SocketAddr,
     /// The broker is stopping: answer what waits at once.
     pub stopping: Stopping,
+    /// The budget of unsent answers: to be asked before a long one is made.
+    pub answers: Arc<AnswerMemory>,
     software: Mutex<Option<Software>>,
 }
 
@@ -239,9 +246,11 @@ impl Peer {
         local: SocketAddr,
         remote: SocketAddr,
         stopping: Stopping,
+        answers: Arc<AnswerMemory>,
     ) -> Peer {
         let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-        Peer { id, listener, local: plain(local), remote: plain(remote), stopping, software: Mutex::new(None) }
+        let (local, remote, software) = (plain(local), plain(remote), Mutex::new(None));
+        Peer { id, listener, local, remote, stopping, answers, software }
     }
 
     /// Host and port that this peer is told to use.

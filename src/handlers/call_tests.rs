@@ -10,6 +10,7 @@ fn peer(advertised: Advertised, local: &str) -> Peer {
         local.parse().expect("a test address"),
         "[::ffff:10.0.0.9]:4000".parse().expect("a test address"),
         stopping,
+        AnswerMemory::new(u64::MAX),
     )
 }
 

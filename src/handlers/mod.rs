@@ -2,7 +2,7 @@
 //! alone domain errors become Kafka's codes.
 //!
 //! - [`call`]: the call between sockets and handlers: peer, request, answer. [`service`]: from a frame to its handler; [`aside`]: where
-//!   large requests are worked on.
+//!   large requests are worked on; [`answer_memory`]: the budget of answers that are not sent yet.
 //! - Data: [`produce`] (with [`keyless`]), [`fetch`], [`list_offsets`], [`offset_for_leader_epoch`], [`init_producer_id`].
 //! - Cluster: [`api_versions`], [`metadata`], [`describe_cluster`], [`describe_topic_partitions`], [`describe_log_dirs`],
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
@@ -19,6 +19,7 @@
 mod acls;
 mod alter_configs;
 mod answer;
+pub mod answer_memory;
 mod api_versions;
 mod aside;
 #[cfg(test)]

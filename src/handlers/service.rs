@@ -243,16 +243,16 @@ impl Dispatch for Service {
         };
         match Request::decode_up_to(ELEMENTS_HERE_MAX, header.api, header.version, body.clone()) {
             Ok(request) if desk.asks_much(&request) => {
-                let (desk, peer) = (desk.clone(), peer.clone());
-                aside.answer(async move { desk.answer(&peer, header, request).await }).await
+                let (desk, peer, answers) = (desk.clone(), peer.clone(), peer.answers.clone());
+                aside.answer(answers, async move { desk.answer(&peer, header, request).await }).await
             }
             Ok(request) => {
                 drop(body);
                 desk.answer(peer, header, request).await
             }
             Err(DecodeError { problem: Problem::TooMany { .. }, .. }) => {
-                let (desk, peer) = (desk.clone(), peer.clone());
-                aside.answer(async move { desk.decode(&peer, header, body).await }).await
+                let (desk, peer, answers) = (desk.clone(), peer.clone(), peer.answers.clone());
+                aside.answer(answers, async move { desk.decode(&peer, header, body).await }).await
             }
             Err(error) => malformed(peer, &header, &error),
         }

@@ -69,7 +69,9 @@ families! {
     CONNECTIONS_CLOSED = "ottla_connections_closed_total", Counter, ["reason"], "Client connections that ended, by reason.";
     REQUEST_MEMORY_BYTES = "ottla_request_memory_bytes", Gauge, [], "Memory that request frames hold.";
     REQUEST_MEMORY_LIMIT_BYTES = "ottla_request_memory_limit_bytes", Gauge, [],
-        "Most memory that request frames may hold (ottla.request.memory.bytes).";
+        "Most memory that request frames may hold (ottla.request.memory.bytes); answers may hold as much again.";
+    ANSWER_MEMORY_BYTES = "ottla_answer_memory_bytes", Gauge, [],
+        "Memory that answers hold which their peers have not taken, above 256 KiB a connection.";
     TOPIC_BYTES_IN = "ottla_topic_bytes_in_total", Counter, ["topic"], "Bytes of record batches appended.";
     TOPIC_BYTES_OUT = "ottla_topic_bytes_out_total", Counter, ["topic"], "Bytes of record batches sent to consumers.";
     TOPIC_RECORDS_IN = "ottla_topic_records_in_total", Counter, ["topic"], "Records appended, as batch headers count them.";

@@ -96,6 +96,11 @@ impl Metrics {
         Sampled::put(&self.registry, &families::REQUEST_MEMORY_LIMIT_BYTES, read);
     }
 
+    /// Bytes of unsent answers that are counted, read at scrape.
+    pub fn sample_answer_memory(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::ANSWER_MEMORY_BYTES, read);
+    }
+
     /// Bytes of the memory tail that consumers read, read at scrape.
     pub fn sample_ring_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::RING_BYTES, read);

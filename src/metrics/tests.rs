@@ -32,6 +32,7 @@ fn exercised() -> Metrics {
     all.storage.synced(Duration::from_millis(1), 4096);
     all.sample_request_memory(|| 5.0);
     all.sample_request_memory_limit(|| 50.0);
+    all.sample_answer_memory(|| 6.0);
     all.sample_ring_bytes(|| 7.0);
     all.sample_commit_queue_bytes(|| 8.0);
     all.sample_recovery_progress(|| 1.0);
@@ -71,6 +72,7 @@ fn every_family_has_a_series_with_its_labels() {
     check("ottla_connections_closed_total{reason=\"idle\"} 1");
     check("ottla_connections_refused_total{reason=\"descriptors\"} 1");
     check("ottla_request_memory_bytes 5");
+    check("ottla_answer_memory_bytes 6");
     check("ottla_fsync_duration_seconds_count 1");
 }
 

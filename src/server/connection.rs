@@ -13,6 +13,7 @@ use super::limits::{LINGER, LINGER_BYTES, Limits, OUTPUT_QUEUED_BYTES_MAX, SPILL
 use super::memory::Memory;
 use super::output::{Output, Spill};
 use super::pieces::Pieces;
+use super::taking::Taking;
 use crate::handlers::call::{Answer, Close, CloseReason, Dispatch, Peer, Reply, Request};
 use crate::metrics::{Metrics, Stage};
 use socket2::SockRef;
@@ -82,7 +83,8 @@ fn log_end(peer: &Peer, close: &Close) {
         | CloseReason::StorageFailed
         | CloseReason::FrameLength
         | CloseReason::ForeignProtocol
-        | CloseReason::FrameTooSlow => {
+        | CloseReason::FrameTooSlow
+        | CloseReason::AnswerTooSlow => {
             tracing::info!(%id, %remote, listener, software, reason = %close, "connection closed");
         }
     }
@@ -144,6 +146,7 @@ struct Connection<D> {
     starting: Option<(Starting, Timing)>,
     answers: Answers<Timing>,
     output: Output<Timing>,
+    taking: Taking,
     unsent: usize,
     muted_until: Option<Instant>,
     closing: Option<Close>,
@@ -169,6 +172,7 @@ impl<D: Dispatch> Connection<D> {
         let now = Instant::now();
         Connection {
             stream,
+            taking: Taking::new(&peer.answers),
             peer,
             reader: FrameReader::default(),
             starting: None,
@@ -190,8 +194,12 @@ impl<D: Dispatch> Connection<D> {
     /// Runs until the connection must end.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Close> {
         loop {
-            while self.poll_start(cx) || self.poll_answers(cx) || self.poll_read(cx) {}
-            match self.poll_flush(cx) {
+            while self.poll_start(cx) || self.poll_answers(cx) || self.poll_read(cx) {
+                self.count_answers();
+            }
+            let flushed = self.poll_flush(cx);
+            self.count_answers();
+            match flushed {
                 Poll::Ready(Err(close)) => return Poll::Ready(close),
                 Poll::Ready(Ok(())) => {
                     if let Some(close) = self.finished() {
@@ -207,6 +215,11 @@ impl<D: Dispatch> Connection<D> {
                 return Poll::Ready(close);
             }
         }
+    }
+
+    /// Says what the answers hold that are not sent.
+    fn count_answers(&mut self) {
+        self.taking.holds(self.answers.owned_bytes() + self.output.held_bytes(), self.output.sent_bytes());
     }
 
     /// The reason to end, once nothing is left to send.
@@ -226,6 +239,7 @@ impl<D: Dispatch> Connection<D> {
             && self.muted_until.is_none()
             && self.answers.len() + self.unsent < UNANSWERED_MAX
             && self.answers.owned_bytes() + self.output.owned_bytes() < OUTPUT_QUEUED_BYTES_MAX
+            && !self.taking.holds_back()
     }
 
     /// Reads a frame and begins to start it. Says whether anything moved.
@@ -352,7 +366,7 @@ impl<D: Dispatch> Connection<D> {
         let frame = if self.may_read() { self.reader.deadline() } else { None };
         let spill = self.stalled.as_ref().filter(|stalled| !stalled.spilled).map(|stalled| stalled.since + SPILL_AFTER);
         let ring = self.ring_since.map(|since| since + SPILL_AFTER);
-        [frame, spill, ring, self.muted_until, self.idle_at()].into_iter().flatten().min()
+        [frame, spill, ring, self.taking.deadline(), self.muted_until, self.idle_at()].into_iter().flatten().min()
     }
 
     /// When the connection counts as idle: not while a request is being worked on.
@@ -377,6 +391,9 @@ impl<D: Dispatch> Connection<D> {
         if self.ring_since.is_some_and(|since| since + SPILL_AFTER <= now) {
             self.output.spill(Spill::Ring);
             self.ring_since = None;
+        }
+        if let Some(close) = self.taking.overdue(now, self.output.sent_bytes(), !self.output.is_empty()) {
+            return Some(close);
         }
         if self.idle_at().is_some_and(|at| at <= now) {
             let detail = format!("nothing happened for {:?}", self.shared.limits.idle);

@@ -1,6 +1,7 @@
 //! What the server bounds: settings with finite defaults, and constants with a name.
 
 use crate::base::limits::FRAME_STEP_BYTES;
+use crate::handlers::answer_memory::ANSWER_FREE_BYTES;
 use std::time::Duration;
 
 /// Smallest request: API key, version and correlation id. A frame that announces less closes the connection.
@@ -27,7 +28,17 @@ pub const LANE_PROGRESS_BYTES: usize = 1024 * 1024;
 pub const UNANSWERED_MAX: usize = 64;
 
 /// Bytes of answers in memory that wait for one socket; at this number the connection is not read.
-pub const OUTPUT_QUEUED_BYTES_MAX: u64 = 256 * 1024;
+pub const OUTPUT_QUEUED_BYTES_MAX: u64 = ANSWER_FREE_BYTES;
+
+/// A connection whose unsent answers are counted (see [`crate::handlers::answer_memory`]) must, in each such span, either get
+/// rid of them or send [`ANSWER_PROGRESS_BYTES`].
+pub const ANSWER_PROGRESS_SPAN: Duration = Duration::from_secs(30);
+
+/// As [`ANSWER_PROGRESS_SPAN`], while the memory of answers is short; then also for answers that wait for earlier ones.
+pub const ANSWER_PROGRESS_SPAN_SHORT: Duration = Duration::from_secs(2);
+
+/// The progress asked of a connection with counted answers in one span, bytes.
+pub const ANSWER_PROGRESS_BYTES: u64 = 64 * 1024;
 
 /// Ring memory that waits longer than this for its socket is given back, and so are file pieces when the socket took
 /// nothing for so long; they are read again from their files.
@@ -63,7 +74,7 @@ pub struct Limits {
     pub idle: Duration,
     /// `socket.request.max.bytes`.
     pub frame_bytes: usize,
-    /// `ottla.request.memory.bytes`: memory of all frames together.
+    /// `ottla.request.memory.bytes`: memory of all frames together; unsent answers may hold as much again.
     pub memory_bytes: usize,
     /// How long a stop waits for answers in flight.
     pub drain: Duration,

@@ -5,6 +5,7 @@ use super::connection::{Shared, serve};
 use super::limits::{ACCEPT_BACKLOG, ACCEPT_PAUSE, Limits};
 use super::memory::Memory;
 use super::pieces::Pieces;
+use crate::handlers::answer_memory::AnswerMemory;
 use crate::handlers::call::{Advertised, ConnectionId, Dispatch, Listener, Peer, Stopping};
 use crate::metrics::{Metrics, Refusal};
 use socket2::SockRef;
@@ -63,6 +64,7 @@ pub struct Server {
     listeners: Vec<(TcpListener, Bound)>,
     limits: Limits,
     memory: Arc<Memory>,
+    answers: Arc<AnswerMemory>,
     admission: Arc<Admission>,
     metrics: Arc<Metrics>,
 }
@@ -86,8 +88,11 @@ impl Server {
         let (used, limit) = (Arc::clone(&memory), memory.budget_bytes());
         metrics.sample_request_memory(move || used.used_bytes() as f64);
         metrics.sample_request_memory_limit(move || limit as f64);
+        let answers = AnswerMemory::new(memory.budget_bytes() as u64);
+        let held = Arc::clone(&answers);
+        metrics.sample_answer_memory(move || held.used_bytes() as f64);
         let listeners = listeners.iter().map(bind).collect::<Result<_, _>>()?;
-        Ok(Server { listeners, limits, memory, admission, metrics })
+        Ok(Server { listeners, limits, memory, answers, admission, metrics })
     }
 
     /// The open listeners, in the order configured.
@@ -98,6 +103,11 @@ impl Server {
     /// The memory of request frames.
     pub fn memory(&self) -> Arc<Memory> {
         Arc::clone(&self.memory)
+    }
+
+    /// The memory of unsent answers.
+    pub fn answers(&self) -> Arc<AnswerMemory> {
+        Arc::clone(&self.answers)
     }
 
     /// Who is let in.
@@ -124,6 +134,7 @@ impl Server {
                 listener: bound.listener,
                 shared: Arc::clone(&shared),
                 admission: Arc::clone(&self.admission),
+                answers: Arc::clone(&self.answers),
                 stopping: stopping.clone(),
                 numbers: Arc::clone(&numbers),
             };
@@ -166,6 +177,7 @@ struct Door<D> {
     listener: Arc<Listener>,
     shared: Arc<Shared<D>>,
     admission: Arc<Admission>,
+    answers: Arc<AnswerMemory>,
     stopping: Stopping,
     numbers: Arc<AtomicU64>,
 }
@@ -228,7 +240,8 @@ impl<D: Dispatch> Door<D> {
         }
         self.shared.metrics.connections.accepted();
         let id = ConnectionId(self.numbers.fetch_add(1, Ordering::Relaxed));
-        let peer = Peer::new(id, Arc::clone(&self.listener), local, remote, self.stopping.clone());
+        let (listener, answers) = (Arc::clone(&self.listener), Arc::clone(&self.answers));
+        let peer = Peer::new(id, listener, local, remote, self.stopping.clone(), answers);
         Some((Arc::new(peer), slot))
     }
 

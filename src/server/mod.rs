@@ -2,7 +2,8 @@
 //!
 //! - [`listen`]: listeners and their accept loops, start and stop; [`admission`]: who is let in.
 //! - [`connection`]: one connection; made of [`frame`] (reading), [`answers`] (order), [`output`] and [`pieces`] (sending).
-//! - [`memory`]: the budget of request frames.
+//! - [`memory`]: the budget of request frames; that of unsent answers is the handlers' and the server's together, see
+//!   [`answer_memory`](crate::handlers::answer_memory); [`taking`]: whether a peer takes its answers.
 //! - [`admin`]: metrics and health over HTTP.
 //! - [`limits`]: every bound; [`descriptors`]: who may open how many files.
 //!
@@ -22,6 +23,7 @@ mod listen;
 mod memory;
 mod output;
 mod pieces;
+mod taking;
 
 pub use admin::{Admin, Health};
 pub use admission::Admission;

@@ -27,6 +27,7 @@ pub struct Output<M> {
     loading: Option<Loading>,
     loading_bytes: usize,
     owned_bytes: u64,
+    held_bytes: u64,
     ring_bytes: u64,
     piece_bytes: usize,
     sent_bytes: u64,
@@ -42,8 +43,8 @@ pub enum Spill {
 }
 
 enum Chunk<M> {
-    /// Memory of this answer alone.
-    Owned(Bytes),
+    /// Memory of this answer alone: what is left of `whole` bytes, which are let go together.
+    Owned { bytes: Bytes, whole: u64 },
     /// Memory with a copy in a file: a slice of the ring, or a piece of the file itself.
     Backed { bytes: Bytes, file: Arc<dyn FileRange>, position: u64, piece: bool },
     /// Still in a file.
@@ -59,6 +60,7 @@ impl<M> Default for Output<M> {
             loading: None,
             loading_bytes: 0,
             owned_bytes: 0,
+            held_bytes: 0,
             ring_bytes: 0,
             piece_bytes: 0,
             sent_bytes: 0,
@@ -89,8 +91,10 @@ impl<M> Output<M> {
 
     fn push_owned(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.owned_bytes += bytes.len() as u64;
-            self.chunks.push_back(Chunk::Owned(bytes));
+            let whole = bytes.len() as u64;
+            self.owned_bytes += whole;
+            self.held_bytes += whole;
+            self.chunks.push_back(Chunk::Owned { bytes, whole });
         }
     }
 
@@ -99,9 +103,14 @@ impl<M> Output<M> {
         self.chunks.is_empty()
     }
 
-    /// Bytes in memory that can't be given back.
+    /// Bytes that wait in memory and can't be given back.
     pub fn owned_bytes(&self) -> u64 {
         self.owned_bytes
+    }
+
+    /// As [`Self::owned_bytes`], with what was sent of parts that are not sent whole: their memory is still held.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes
     }
 
     /// Bytes sent so far; that it grows is the socket's progress.
@@ -231,7 +240,7 @@ impl<M> Output<M> {
         let mut count = 0;
         for chunk in &self.chunks {
             match chunk {
-                Chunk::Owned(bytes) | Chunk::Backed { bytes, .. } => {
+                Chunk::Owned { bytes, .. } | Chunk::Backed { bytes, .. } => {
                     slices[count] = IoSlice::new(bytes);
                     count += 1;
                 }
@@ -250,7 +259,7 @@ impl<M> Output<M> {
         self.sent_bytes += written as u64;
         while written > 0 {
             self.pop_ends(sent);
-            let Some(Chunk::Owned(bytes) | Chunk::Backed { bytes, .. }) = self.chunks.front_mut() else {
+            let Some(Chunk::Owned { bytes, .. } | Chunk::Backed { bytes, .. }) = self.chunks.front_mut() else {
                 unreachable!("only memory at the head was written, {written} bytes are left");
             };
             let step = written.min(bytes.len());
@@ -258,7 +267,10 @@ impl<M> Output<M> {
             written -= step;
             let empty = bytes.is_empty();
             match self.chunks.front_mut() {
-                Some(Chunk::Owned(_)) => self.owned_bytes -= step as u64,
+                Some(Chunk::Owned { whole, .. }) => {
+                    self.owned_bytes -= step as u64;
+                    self.held_bytes -= if empty { *whole } else { 0 };
+                }
                 Some(Chunk::Backed { position, piece, .. }) => {
                     *position += step as u64;
                     if *piece {

@@ -109,7 +109,8 @@ async fn md_3_the_controller_is_a_live_broker_at_the_address_that_was_reached() 
     let fixed = Advertised::Fixed { host: "kafka.example".to_string(), port: 19092 };
     let listener = Arc::new(Listener { name: "EXTERNAL".to_string(), advertised: fixed });
     let address = "10.0.0.5:9093".parse().expect("an address");
-    broker.peer = Arc::new(Peer::new(ConnectionId(2), listener, address, address, stopping));
+    broker.peer =
+        Arc::new(Peer::new(ConnectionId(2), listener, address, address, stopping, broker.peer.answers.clone()));
     check(broker.call(12, &all()).await, "kafka.example", 19092);
 }
 

@@ -130,7 +130,8 @@ impl Broker {
         let listener = Listener { name: "PLAINTEXT".to_string(), advertised: Advertised::Reached };
         let local = "127.0.0.1:9092".parse().expect("an address");
         let remote = "127.0.0.1:40000".parse().expect("an address");
-        let peer = Arc::new(Peer::new(ConnectionId(1), Arc::new(listener), local, remote, stopping));
+        let answers = super::answer_memory::AnswerMemory::new(u64::MAX);
+        let peer = Arc::new(Peer::new(ConnectionId(1), Arc::new(listener), local, remote, stopping, answers));
         Broker { service, store, disk, metadata, clock, metrics, peer, stop, statics }
     }
 

@@ -1,6 +1,7 @@
 //! The server with a dispatch that does what the test's request asks for.
 
 mod admin;
+mod answer_memory;
 mod flood;
 mod frames;
 mod limits;
@@ -10,6 +11,7 @@ mod stop;
 
 use super::*;
 use crate::base::{Body, FileRange, Part};
+use crate::handlers::answer_memory::AnswerMemory;
 use crate::handlers::call::*;
 use crate::metrics::{Metrics, Protocol};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -61,11 +63,13 @@ enum Ask {
     Never = 14,
     /// A panic.
     Panic = 15,
+    /// So many bytes of memory, made when the memory of answers has room.
+    Listing = 16,
 }
 
 impl Ask {
     fn of(key: i16) -> Option<Ask> {
-        const ALL: [Ask; 16] = [
+        const ALL: [Ask; 17] = [
             Ask::Echo,
             Ask::Delay,
             Ask::WaitForStop,
@@ -82,6 +86,7 @@ impl Ask {
             Ask::CloseLater,
             Ask::Never,
             Ask::Panic,
+            Ask::Listing,
         ];
         ALL.into_iter().find(|ask| *ask as i16 == key)
     }
@@ -154,7 +159,7 @@ fn file_body(correlation: &Bytes, length: u64, file: Pattern) -> Body {
 }
 
 impl Dispatch for Fake {
-    async fn start(&self, _peer: &Arc<Peer>, request: Request) -> Answer {
+    async fn start(&self, peer: &Arc<Peer>, request: Request) -> Answer {
         let frame = request.frame.clone();
         let correlation = frame.slice(4..8);
         let argument = frame.get(8..16).map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().expect("8 bytes")));
@@ -171,7 +176,7 @@ impl Dispatch for Fake {
                 Reply::Body(echo)
             }),
             Ask::WaitForStop => {
-                let stopping = _peer.stopping.clone();
+                let stopping = peer.stopping.clone();
                 Answer::later(async move {
                     stopping.begun().await;
                     Reply::Body(echo)
@@ -192,7 +197,10 @@ impl Dispatch for Fake {
                 Reply::Close(Close::new(CloseReason::SilentFailure, "asked for"))
             }),
             Ask::Throttle => Answer::Throttled(echo, time),
-            Ask::Owned => {
+            Ask::Owned | Ask::Listing => {
+                if ask == Ask::Listing {
+                    peer.answers.room().await;
+                }
                 let mut bytes = BytesMut::with_capacity(argument as usize + 4);
                 bytes.put_slice(&correlation);
                 bytes.put_bytes(7, argument as usize);
@@ -236,6 +244,7 @@ struct Running {
     fake: Arc<Fake>,
     metrics: Arc<Metrics>,
     memory: Arc<Memory>,
+    answers: Arc<AnswerMemory>,
     admission: Arc<Admission>,
     signal: StopSignal,
     task: JoinHandle<Drained>,
@@ -268,11 +277,12 @@ fn local_listener() -> ListenerConfig {
 fn serve(limits: Limits) -> Running {
     let metrics = test_metrics();
     let server = Server::bind(&[local_listener()], limits, Arc::clone(&metrics)).expect("a free port");
-    let (address, memory, admission) = (server.bound()[0].address, server.memory(), server.admission());
+    let (address, memory, answers) = (server.bound()[0].address, server.memory(), server.answers());
+    let admission = server.admission();
     let fake = Arc::new(Fake::default());
     let (signal, stopping) = stop_signal();
     let task = tokio::spawn(server.run(Arc::clone(&fake), stopping));
-    Running { address, fake, metrics, memory, admission, signal, task }
+    Running { address, fake, metrics, memory, answers, admission, signal, task }
 }
 
 impl Running {
