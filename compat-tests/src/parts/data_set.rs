@@ -121,13 +121,18 @@ fn compare(clients: &Clients, bootstrap: &str, expected: &[Expected], pair: &Pai
         }
         let reader = not_carried(&answer);
         for column in columns_that_differ(&answer, expected) {
-            match pair.not_carried.get(&column).or_else(|| reader.get(&column)) {
-                Some(why) => drop(words.insert(column, why.clone())),
+            let writer = pair.not_carried.get(&column).map(|why| (&pair.from.name, why));
+            match writer.or_else(|| reader.get(&column).map(|why| (&pair.to.name, why))) {
+                Some((who, why)) => drop(words.insert(column, format!("{who}: {why}"))),
                 None => return Outcome::Failed(format!("partition {partition}: column {column} differs")),
             }
         }
     }
-    if words.is_empty() { Outcome::Passed(String::new()) } else { Outcome::Cannot(format!("{words:?}")) }
+    if words.is_empty() {
+        Outcome::Passed(String::new())
+    } else {
+        Outcome::Cannot(words.into_values().collect::<Vec<_>>().join("; "))
+    }
 }
 
 fn columns_that_differ(answer: &Value, expected: &Expected) -> Vec<String> {
