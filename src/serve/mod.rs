@@ -6,6 +6,7 @@
 //! ends the process at once: recovery makes that safe. A failed disk ends it too, with its own exit code.
 
 mod admitting;
+mod allocator;
 mod sampling;
 
 use crate::base::{Clock, SystemClock};
@@ -53,6 +54,7 @@ const STORAGE: &str = "storage";
 /// What prevented the start, or made the broker stop.
 pub fn run(config: StartConfig) -> Result<(), Failure> {
     let clock = Arc::new(SystemClock::default());
+    allocator::map_large_blocks();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

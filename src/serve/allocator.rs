@@ -1,0 +1,21 @@
+//! How the system's allocator treats large blocks.
+
+/// Blocks of so many bytes and more are mapped on their own.
+#[cfg(target_env = "gnu")]
+const MAPPED_FROM_BYTES: libc::c_int = 1024 * 1024;
+
+/// Keeps large blocks out of the heaps: each is mapped on its own, grows without a copy and goes back to the system when it
+/// is freed.
+///
+/// Left to itself, glibc moves its threshold up to 32 MiB as large blocks are freed. Buffers of frames then break up the
+/// heaps of its threads, and the process holds twice what the budgets of memory count.
+pub(super) fn map_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "no library offers this call as a safe one")]
+    // SAFETY: the call takes two numbers, may be made at any time and from any thread, and frees or moves nothing.
+    let done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM_BYTES) };
+    #[cfg(target_env = "gnu")]
+    if done == 0 {
+        tracing::warn!("the allocator's threshold for large blocks can't be set: memory may exceed its budgets");
+    }
+}
