@@ -79,6 +79,15 @@ pub(super) async fn create_missing(topics: &Topics, request: &MetadataRequest) {
     }
 }
 
+/// How many partitions the answer for these topics tells of, those that are still to be made not counted.
+pub(super) fn partitions(image: &Image, asked: impl Iterator<Item = MetadataRequestTopic>) -> u64 {
+    let find = |asked: MetadataRequestTopic| match &asked.name {
+        _ if !asked.topic_id.is_zero() => image.topic_by_id(asked.topic_id).map(|topic| topic.partitions),
+        name => name.as_ref().and_then(|name| image.topic(name)).map(|topic| topic.partitions),
+    };
+    asked.filter_map(find).map(|partitions| u64::from(partitions.unsigned_abs())).sum()
+}
+
 /// Answers from the image.
 pub(super) fn answer(
     topics: &Topics,

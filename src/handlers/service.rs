@@ -3,6 +3,7 @@
 use super::answer::{later, ready, to_the_end};
 use super::aside::Aside;
 use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
+use super::config_resources::TOPIC;
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
 use super::producer_ids::ProducerIds;
@@ -49,8 +50,17 @@ const ELEMENTS_HERE_MAX: u32 = 5_000;
 /// Topics in an answer that describes whole topics; with more, the answer is made [`Aside`].
 const TOPICS_HERE_MAX: usize = 200;
 
+/// Partitions in an answer that describes topics by name; with more, the answer is made [`Aside`].
+const PARTITIONS_HERE_MAX: u64 = 2_000;
+
 /// Resources whose whole configuration is told; with more, the answer is made [`Aside`].
 const RESOURCES_HERE_MAX: usize = 10;
+
+/// As [`RESOURCES_HERE_MAX`], for those that are not topics: a broker's configuration is a hundred kilobytes.
+const BROKERS_HERE_MAX: usize = 2;
+
+/// Topics to be made whose configuration is told; with more, the answer is made [`Aside`].
+const CREATED_HERE_MAX: usize = 50;
 
 /// Answers requests.
 pub struct Service {
@@ -86,13 +96,20 @@ impl Desk {
     fn asks_much(&self, request: &Request) -> bool {
         match request {
             Request::Metadata(request) => {
-                request.topics.as_ref().is_none_or(|topics| topics.is_empty() || topics.len() > TOPICS_HERE_MAX)
-                    && self.0.topics.image().partition_count() > TOPICS_HERE_MAX as u64
+                let image = self.0.topics.image();
+                match request.topics.as_ref().filter(|topics| !topics.is_empty() && topics.len() <= TOPICS_HERE_MAX) {
+                    None => image.partition_count() > TOPICS_HERE_MAX as u64,
+                    Some(topics) => metadata::partitions(&image, topics.iter()) > PARTITIONS_HERE_MAX,
+                }
             }
             Request::DescribeLogDirs(request) => {
                 request.topics.is_none() && self.0.topics.image().partition_count() > TOPICS_HERE_MAX as u64
             }
-            Request::DescribeConfigs(request) => request.resources.len() > RESOURCES_HERE_MAX,
+            Request::DescribeConfigs(request) => {
+                let brokers = || request.resources.iter().filter(|asked| asked.resource_type != TOPIC).count();
+                request.resources.len() > RESOURCES_HERE_MAX || brokers() > BROKERS_HERE_MAX
+            }
+            Request::CreateTopics(request) => request.topics.len() > CREATED_HERE_MAX,
             _ => false,
         }
     }
@@ -102,7 +119,7 @@ impl Desk {
         let (image, node) = (topics.image(), place.node);
         match request {
             Request::Produce(request) => produce::start(topics, place, metrics, peer, header, request).await,
-            Request::Fetch(request) => self.0.fetches.start(peer, header, request),
+            Request::Fetch(request) => self.0.fetches.start(peer, header, request).await,
             Request::ApiVersions(request) => {
                 ready(metrics, &header, api_versions::answer(&image, node, peer, &header, &request))
             }

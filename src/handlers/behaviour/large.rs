@@ -58,3 +58,112 @@ async fn a_request_of_many_elements_is_answered_whole() {
         assert_eq!(last, Some(format!("t{}", count - 1)), "in the order asked");
     }
 }
+
+/// A fetch of 100,000 partitions that there are not: two megabytes on the wire, fifty in memory while it waits.
+fn long_wait(session_epoch: i32) -> FetchRequest {
+    let mut request = fetch_request(11, &[("nobody", TopicId::ZERO, 0, 0)]);
+    let wanted = request.topics[0].partitions[0].clone();
+    request.topics[0].partitions = (0..100_000).map(|partition| wanted.clone().with_partition(partition)).collect();
+    (request.max_wait_ms, request.session_epoch) = (i32::MAX, session_epoch);
+    request
+}
+
+#[tokio::test]
+async fn what_waiting_fetches_hold_is_bounded() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    broker.append("t", 0, &["a"]).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..5 {
+        let answer = broker.begin(11, &long_wait(-(number % 2))).await;
+        waiting.spawn(body(answer));
+    }
+    let early = tokio::time::timeout(Duration::from_secs(3), waiting.join_next()).await;
+    assert!(early.is_err(), "there is room for all of them, and they wait");
+    // The next finds no room: one that waits answers with what there is, and makes it.
+    assert_eq!(values(&broker.fetch("t", 0, 0).await), [(0, "a".to_string())]);
+    let whole = |answer: Result<Result<Body, Close>, tokio::task::JoinError>| {
+        let response = decode::<FetchRequest>(11, answer.expect("no panic").expect("an answer in time"));
+        assert_eq!(response.responses[0].partitions.len(), 100_000);
+    };
+    whole(waiting.join_next().await.expect("one gave way"));
+    broker.stop.stop();
+    while let Some(answer) = waiting.join_next().await {
+        whole(answer);
+    }
+}
+
+#[tokio::test]
+async fn whatever_has_a_long_answer_waits_for_room() {
+    let mut broker = Broker::start().await;
+    broker.create("wide", 3_000, &[]).await;
+    let memory = crate::handlers::answer_memory::AnswerMemory::new(1);
+    let mut held = memory.share();
+    held.set(1 << 30);
+    let Peer { listener, local, remote, stopping, .. } = &*broker.peer;
+    let peer = Peer::new(ConnectionId(2), listener.clone(), *local, *remote, stopping.clone(), memory);
+    broker.peer = Arc::new(peer);
+    let named = |name: &str| {
+        let mut topic = MetadataRequestTopic::default();
+        topic.name = Some(topic_name(name));
+        topic
+    };
+    let metadata = |topics: Vec<MetadataRequestTopic>| {
+        let mut request = MetadataRequest::default();
+        request.topics = Some(topics);
+        request
+    };
+    let describe = |kind: i8, name: &str, count: usize| {
+        let mut resource = DescribeConfigsResource::default();
+        (resource.resource_type, resource.resource_name) = (kind, string(name));
+        resource.configuration_keys = None;
+        let mut request = DescribeConfigsRequest::default();
+        (request.resources, request.include_documentation) = (vec![resource; count], true);
+        request
+    };
+    let create = |count: usize| {
+        let topic = |number: usize| CreatableTopic::default().with_name(topic_name(&format!("new{number}")));
+        let mut request = CreateTopicsRequest::default();
+        request.topics = (0..count).map(|number| topic(number).with_num_partitions(1)).collect();
+        request.topics.iter_mut().for_each(|topic| topic.replication_factor = 1);
+        request.validate_only = true;
+        request
+    };
+    let mut open = fetch_request(11, &[("nobody", TopicId::ZERO, 0, 0)]);
+    open.session_epoch = 0;
+    let short = async || {
+        assert_eq!(broker.call(12, &metadata(vec![named("nobody")])).await.topics.len(), 1);
+        assert_eq!(broker.call(4, &describe(4, "1", 2)).await.results.len(), 2);
+        assert_eq!(broker.call(4, &describe(2, "wide", 10)).await.results.len(), 10);
+        assert_eq!(broker.call(7, &create(50)).await.topics.len(), 50);
+        broker.call(11, &open).await.session_id
+    };
+    let session = short().await;
+    let mut grow = long_wait(1);
+    (grow.max_wait_ms, grow.session_id) = (0, session);
+    grow.topics[0].partitions.truncate(4_990);
+    assert_eq!(code(broker.call(11, &grow).await.error_code), ErrorCode::None);
+    let mut news = grow.clone();
+    news.topics[0].topic = topic_name("others");
+    news.session_epoch = 2;
+    waits(&broker, 12, &metadata(vec![named("wide")])).await;
+    waits(&broker, 12, &metadata(vec![named("wide"); 200])).await;
+    waits(&broker, 4, &describe(4, "1", 3)).await;
+    waits(&broker, 7, &create(51)).await;
+    waits(&broker, 11, &news).await;
+    short().await;
+    drop(held);
+    assert_eq!(broker.call(12, &metadata(vec![named("wide")])).await.topics.len(), 1);
+    assert_eq!(broker.call(12, &metadata(vec![named("wide"); 200])).await.topics.len(), 200);
+    assert_eq!(broker.call(4, &describe(4, "1", 3)).await.results.len(), 3);
+    assert_eq!(broker.call(7, &create(51)).await.topics.len(), 51);
+    news.session_epoch = 3;
+    let response = broker.call(11, &news).await;
+    assert_eq!((code(response.error_code), response.session_id), (ErrorCode::None, session));
+}
+
+/// Sends a request that is not answered now.
+async fn waits<R: Request>(broker: &Broker, version: i16, request: &R) {
+    let early = tokio::time::timeout(Duration::from_millis(200), broker.call(version, request)).await;
+    assert!(early.is_err(), "key {} is answered although there is no room", R::KEY);
+}

@@ -2,7 +2,7 @@
 //! from 13), KIP-595 (diverging epochs), KIP-903, KIP-951 (current leader), KIP-853 and KIP-1166 (followers' fields).
 //!
 //! - [`watch`]: the partitions asked for and which are worth a look. [`sessions`]: the cache of sessions.
-//! - [`look`]: one partition's turn.
+//! - [`look`]: one partition's turn. [`places`]: the bound on what is asked for outside of sessions.
 //!
 //! Rules: FE-1 to FE-4 and FE-9 to FE-16 of the protocol reference.
 //! - An answer comes at once when `min_bytes` are there, a partition fails, nothing is asked for, or nothing shall be
@@ -13,9 +13,11 @@
 //!   whatever its size (FE-3). In a session those that were served go to the end.
 //! - What all sessions hold is bounded: beyond it a full fetch gets no session, and a session that would grow too far
 //!   ends with FETCH_SESSION_ID_NOT_FOUND, upon which its client starts over with a full fetch.
+//! - What fetches without a session hold while they wait is bounded too: beyond it some of those that wait answer at once.
 //! - Replica ids, directory ids and high watermarks of followers are read and mean nothing here (FE-14).
 
 mod look;
+mod places;
 mod sessions;
 mod watch;
 
@@ -32,6 +34,7 @@ use crate::wire::writer::{CurrentLeader, NodeEndpoint};
 use crate::wire::{ErrorCode, RequestHeader, Str};
 use look::{Look, Seen};
 use parking_lot::Mutex;
+use places::{Place, Places};
 use sessions::{EPOCH_NONE, EPOCH_OPEN, SESSION_NONE, SessionError, Sessions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +49,9 @@ const BY_ID_SINCE: i16 = 13;
 /// From here on the leader is told with FENCED_LEADER_EPOCH.
 const LEADER_SINCE: i16 = 16;
 
+/// Partitions (by weight) whose answer may be long, were there news of all of them: it is made when there is room for it.
+const WEIGHT_SHORT: usize = 5_000;
+
 /// `isolation_level` of a consumer that wants committed records only.
 const READ_COMMITTED: i8 = 1;
 
@@ -56,14 +62,15 @@ pub struct Fetches {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     sessions: Mutex<Sessions<Watch>>,
+    places: Places,
 }
 
-/// What becomes of the watch after the answer.
+/// The watch of a request, and what becomes of it after the answer.
 enum Session {
-    /// None was asked for.
-    Without,
+    /// No session was asked for.
+    Without(Watch),
     /// One shall be opened, if there is room.
-    Open,
+    Open(Watch),
     /// It goes back to its session.
     Goes(Lease),
 }
@@ -101,7 +108,8 @@ impl Fetches {
         clock: Arc<dyn Clock>,
         sessions_max: usize,
     ) -> Arc<Fetches> {
-        Arc::new(Fetches { topics, place, metrics, clock, sessions: Mutex::new(Sessions::new(sessions_max)) })
+        let (sessions, places) = (Mutex::new(Sessions::new(sessions_max)), Places::default());
+        Arc::new(Fetches { topics, place, metrics, clock, sessions, places })
     }
 
     /// Number of sessions in the cache.
@@ -109,9 +117,16 @@ impl Fetches {
         self.sessions.lock().len()
     }
 
-    pub(super) fn start(self: &Arc<Self>, peer: &Arc<Peer>, header: RequestHeader, request: FetchRequest) -> Answer {
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        header: RequestHeader,
+        request: FetchRequest,
+    ) -> Answer {
         let terms = self.terms(&header, &request);
-        let (session, watch) = match self.session(terms.by_id, &request) {
+        // What a session holds is counted there.
+        let place = if is_full(&request) { Some(self.places.take(weight(&request)).await) } else { None };
+        let session = match self.session(terms.by_id, &request) {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, connection = %peer.id, "fetch session refused");
@@ -120,7 +135,7 @@ impl Fetches {
         };
         // The frame goes; what is wanted was copied.
         drop(request);
-        let work = self.clone().run(peer.clone(), header.clone(), terms, session, watch);
+        let work = self.clone().run(peer.clone(), header.clone(), terms, session, place);
         later(&self.metrics, header, work)
     }
 
@@ -141,17 +156,16 @@ impl Fetches {
     }
 
     /// Finds the session that a request means, and what it watches then.
-    fn session(self: &Arc<Self>, by_id: bool, request: &FetchRequest) -> Result<(Session, Watch), SessionError> {
+    fn session(self: &Arc<Self>, by_id: bool, request: &FetchRequest) -> Result<Session, SessionError> {
         let now = self.clock.monotonic();
         let (id, epoch) = (request.session_id, request.session_epoch);
-        if epoch == EPOCH_OPEN || epoch == EPOCH_NONE {
+        if is_full(request) {
             if id != SESSION_NONE {
                 self.sessions.lock().close(id);
             }
             let mut watch = Watch::default();
             want(&mut watch, by_id, request);
-            let session = if epoch == EPOCH_OPEN { Session::Open } else { Session::Without };
-            return Ok((session, watch));
+            return Ok(if epoch == EPOCH_OPEN { Session::Open(watch) } else { Session::Without(watch) });
         }
         let mut watch = self.sessions.lock().take(id, epoch, by_id, now)?;
         for topic in &request.forgotten_topics_data {
@@ -162,12 +176,11 @@ impl Fetches {
         }
         want(&mut watch, by_id, request);
         if watch.is_empty() {
-            self.sessions.lock().close(id);
-            return Ok((Session::Without, watch));
+            self.sessions.lock().end(id);
+            return Ok(Session::Without(watch));
         }
         self.sessions.lock().grow(id, watch.weight())?;
-        let lease = Lease { fetches: self.clone(), id, watch: Watch::default() };
-        Ok((Session::Goes(lease), watch))
+        Ok(Session::Goes(Lease { fetches: self.clone(), id, watch }))
     }
 
     async fn run(
@@ -175,40 +188,33 @@ impl Fetches {
         peer: Arc<Peer>,
         header: RequestHeader,
         terms: Terms,
-        session: Session,
-        watch: Watch,
+        mut session: Session,
+        place: Option<Place>,
     ) -> Outcome {
-        // The lease holds the watch from here on, so that an abandoned request gives it back.
-        let (mut lease, open) = match session {
-            Session::Goes(lease) => (Some(lease), false),
-            Session::Open => (None, true),
-            Session::Without => (None, false),
+        let (watch, incremental) = match &mut session {
+            Session::Without(watch) | Session::Open(watch) => (watch, false),
+            Session::Goes(lease) => (&mut lease.watch, true),
         };
-        let mut own = Watch::default();
-        match &mut lease {
-            Some(lease) => lease.watch = watch,
-            None => own = watch,
+        if watch.weight() > WEIGHT_SHORT {
+            peer.answers.room().await;
         }
-        let incremental = lease.is_some();
-        let watch = match &mut lease {
-            Some(lease) => &mut lease.watch,
-            None => &mut own,
-        };
-        let mut seen = self.wait(&peer, &terms, watch).await;
+        let mut seen = self.wait(&peer, &terms, watch, place.is_some()).await;
         let error = seen.values().map(|seen| seen.data.error_code).find(|code| !code.is_none()).unwrap_or_default();
         let mut response = FetchResponse::default();
         self.tell(&peer, &header, watch, incremental, &mut seen, &mut response);
-        response.session_id = match &lease {
-            Some(lease) => lease.id,
-            None if open => self.open(terms.by_id, own),
-            None => SESSION_NONE,
+        response.session_id = match session {
+            Session::Without(_) => SESSION_NONE,
+            Session::Open(watch) => self.open(terms.by_id, watch),
+            Session::Goes(lease) => lease.id,
         };
         Ok(Done { body: response.encode(&header), error })
     }
 
-    /// Looks at what is due until there is enough, or the time is up. What was seen is by turn.
-    async fn wait(&self, peer: &Peer, terms: &Terms, watch: &mut Watch) -> BTreeMap<Turn, Seen> {
+    /// Looks at what is due until there is enough, or the time is up; `placed`: or until others need the place. What was
+    /// seen is by turn.
+    async fn wait(&self, peer: &Peer, terms: &Terms, watch: &mut Watch, placed: bool) -> BTreeMap<Turn, Seen> {
         let mut seen: BTreeMap<Turn, Seen> = BTreeMap::new();
+        let mut gives_way = false;
         loop {
             let mut look = Look::new(&self.topics, terms.by_id, terms.upto, terms.bytes_max);
             for turn in watch.due() {
@@ -222,7 +228,7 @@ impl Fetches {
             }
             let urgent = seen.values().any(|seen| seen.urgent);
             let enough = look.bytes >= terms.bytes_min || urgent || watch.is_empty();
-            if enough || Instant::now() >= terms.deadline || peer.stopping.is_stopping() {
+            if enough || gives_way || Instant::now() >= terms.deadline || peer.stopping.is_stopping() {
                 return seen;
             }
             // Nothing that was read is held while waiting: it is still due and read again.
@@ -234,6 +240,7 @@ impl Fetches {
                 () = watch.changed() => {}
                 () = tokio::time::sleep_until(terms.deadline) => {}
                 () = peer.stopping.begun() => {}
+                () = self.places.needed(), if placed => gives_way = true,
             }
         }
     }
@@ -291,6 +298,17 @@ impl Fetches {
         sessions.put_back(id, watch, now);
         id
     }
+}
+
+/// Whether a request names all that it wants, rather than what changes in a session.
+fn is_full(request: &FetchRequest) -> bool {
+    matches!(request.session_epoch, EPOCH_OPEN | EPOCH_NONE)
+}
+
+/// What a full fetch will weigh, as [`Watch::weight`] has it.
+fn weight(request: &FetchRequest) -> usize {
+    let topic = |name: &str, partitions: usize| partitions.saturating_mul(1 + watch::name_weight(name));
+    request.topics.iter().map(|asked| topic(&asked.topic, asked.partitions.len())).sum()
 }
 
 fn want(watch: &mut Watch, by_id: bool, request: &FetchRequest) {

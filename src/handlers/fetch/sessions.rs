@@ -4,13 +4,14 @@
 //! that comes meanwhile can't have the right epoch as long as its client behaves; it is answered as one that has not.
 //!
 //! When the cache is full, a new session takes the place of one that has not been used for [`IDLE`], or of one that is
-//! older than that and smaller than the new one; else the client is served without a session (id 0), which every client
+//! older than that and smaller than the new one, but of none that a request works on; else the client is served without a session (id 0), which every client
 //! understands (FE-9, FE-10).
 //!
 //! What sessions hold is bounded besides, in weight: a partition weighs 1, and one with an unusually long topic name more
 //! (`Watch::weight`). A session that would weigh more than [`SESSION_WEIGHT_MAX`], or for which all sessions would weigh
 //! more than [`WEIGHT_MAX`] after those that are idle made room, is not opened; one that would grow so far ends
-//! ([`Sessions::grow`]) and its client starts over.
+//! ([`Sessions::grow`]) and its client starts over. What a request works on is there until it is put back: a session that is
+//! closed meanwhile is gone for its client, but weighs and keeps its slot until then.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -63,6 +64,8 @@ struct Slot<T> {
     used: Duration,
     /// None while a request works on it.
     content: Option<T>,
+    /// Gone for clients; only what is worked on is still to come back.
+    closed: bool,
 }
 
 /// The sessions, each with some content.
@@ -81,7 +84,7 @@ impl<T> Sessions<T> {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.slots.values().filter(|slot| !slot.closed).count()
     }
 
     /// Opens a session of this weight; `random` is asked for ids until one is free. None when there is no room.
@@ -101,7 +104,7 @@ impl<T> Sessions<T> {
         }
         while self.held + weight > WEIGHT_MAX {
             let idle = self.idle(now)?;
-            self.close(idle);
+            self.end(idle);
         }
         let id = loop {
             let id = random() & i32::MAX;
@@ -109,7 +112,7 @@ impl<T> Sessions<T> {
                 break id;
             }
         };
-        let slot = Slot { epoch: 1, topic_ids, weight, created: now, used: now, content: None };
+        let slot = Slot { epoch: 1, topic_ids, weight, created: now, used: now, content: None, closed: false };
         self.slots.insert(id, slot);
         self.held += weight;
         Some(id)
@@ -117,17 +120,22 @@ impl<T> Sessions<T> {
 
     /// The session that has not been used for longest, if that is long enough.
     fn idle(&self, now: Duration) -> Option<i32> {
-        let (&id, slot) = self.slots.iter().min_by_key(|(_, slot)| slot.used)?;
+        let (&id, slot) = self.at_rest().min_by_key(|(_, slot)| slot.used)?;
         (slot.used + IDLE <= now).then_some(id)
+    }
+
+    /// Those that no request works on.
+    fn at_rest(&self) -> impl Iterator<Item = (&i32, &Slot<T>)> {
+        self.slots.iter().filter(|(_, slot)| slot.content.is_some())
     }
 
     fn make_room(&mut self, weight: usize, now: Duration) -> bool {
         let smallest = || {
-            let yielding = self.slots.iter().filter(|(_, slot)| slot.created + IDLE <= now && slot.weight < weight);
+            let yielding = self.at_rest().filter(|(_, slot)| slot.created + IDLE <= now && slot.weight < weight);
             yielding.min_by_key(|(_, slot)| slot.weight).map(|(&id, _)| id)
         };
         match self.idle(now).or_else(smallest) {
-            Some(victim) => self.close(victim),
+            Some(victim) => self.end(victim),
             None => return false,
         }
         true
@@ -135,7 +143,7 @@ impl<T> Sessions<T> {
 
     /// Takes a session's content out for the request with this epoch, and counts the epoch on.
     pub fn take(&mut self, id: i32, epoch: i32, topic_ids: bool, now: Duration) -> Result<T, SessionError> {
-        let slot = self.slots.get_mut(&id).ok_or(SessionError::NotFound(id))?;
+        let slot = self.slots.get_mut(&id).filter(|slot| !slot.closed).ok_or(SessionError::NotFound(id))?;
         if slot.epoch != epoch || slot.content.is_none() {
             let expected = slot.content.as_ref().map(|_| slot.epoch);
             return Err(SessionError::Epoch { id, expected, got: epoch });
@@ -148,31 +156,43 @@ impl<T> Sessions<T> {
         slot.content.take().ok_or(SessionError::NotFound(id))
     }
 
-    /// Changes the weight of a session that is being worked on. Where that would be too much the session ends.
+    /// Changes the weight of a session that is being worked on. Where that would be too much the session ends, and its
+    /// content must be dropped.
     ///
     /// # Errors
-    /// There is no such session, any more.
+    /// The session is no more; if that is since it was closed, its content must be dropped just so.
     pub fn grow(&mut self, id: i32, weight: usize) -> Result<(), SessionError> {
         let slot = self.slots.get_mut(&id).ok_or(SessionError::NotFound(id))?;
         let held = self.held - slot.weight + weight;
-        if weight > slot.weight && (weight > SESSION_WEIGHT_MAX || held > WEIGHT_MAX) {
-            self.close(id);
+        if slot.closed || weight > slot.weight && (weight > SESSION_WEIGHT_MAX || held > WEIGHT_MAX) {
+            self.end(id);
             return Err(SessionError::NotFound(id));
         }
         (slot.weight, self.held) = (weight, held);
         Ok(())
     }
 
-    /// Puts content into a session that is being worked on. Nothing happens when the session is gone meanwhile.
+    /// Puts content into a session that is being worked on. If it was closed meanwhile, the content is dropped.
     pub fn put_back(&mut self, id: i32, content: T, now: Duration) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.content = Some(content);
-            slot.used = now;
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if slot.closed {
+            drop(content);
+            return self.end(id);
+        }
+        slot.content = Some(content);
+        slot.used = now;
+    }
+
+    /// Closes a session for its client.
+    pub fn close(&mut self, id: i32) {
+        match self.slots.get_mut(&id) {
+            Some(slot) if slot.content.is_none() => slot.closed = true,
+            Some(_) | None => self.end(id),
         }
     }
 
-    /// Ends a session.
-    pub fn close(&mut self, id: i32) {
+    /// Ends a session at once, for whoever works on it and drops its content, or while nobody does.
+    pub fn end(&mut self, id: i32) {
         if let Some(slot) = self.slots.remove(&id) {
             self.held -= slot.weight;
         }

@@ -133,7 +133,37 @@ fn what_makes_room_is_no_longer_counted() {
     assert_eq!(sessions.open(5, true, SECOND + IDLE, || 9), Some(9));
     let left = sessions.slots.values().map(|slot| slot.weight).sum();
     check_held(&sessions, left);
+    sessions.put_back(9, (), SECOND + IDLE);
     sessions.close(9);
     sessions.close(9);
     check_held(&sessions, left - 5);
+}
+
+#[test]
+fn what_is_worked_on_weighs_until_it_is_put_back() {
+    let mut sessions = filled(2, &[10, 20], SECOND);
+    assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()));
+    sessions.close(1);
+    check_held(&sessions, 30);
+    assert_eq!(sessions.len(), 1, "gone for clients");
+    assert_eq!(sessions.take(1, 2, true, SECOND), Err(SessionError::NotFound(1)));
+    assert_eq!(sessions.open(5, true, SECOND, || 9), None, "its slot is not free yet");
+    sessions.put_back(1, (), SECOND);
+    check_held(&sessions, 20);
+    assert_eq!(sessions.open(5, true, SECOND, || 9), Some(9));
+    // Closed between a look and its growth: the content is dropped, and no longer counted.
+    sessions.close(9);
+    check_held(&sessions, 25);
+    assert_eq!(sessions.grow(9, 1), Err(SessionError::NotFound(9)));
+    check_held(&sessions, 20);
+}
+
+#[test]
+fn what_is_worked_on_makes_no_room() {
+    let mut sessions = filled(1, &[10], SECOND);
+    assert_eq!(sessions.take(1, 1, true, SECOND), Ok(()));
+    let much_later = SECOND + IDLE * 2;
+    assert_eq!(sessions.open(1000, true, much_later, || 9), None);
+    sessions.put_back(1, (), SECOND);
+    assert_eq!(sessions.open(1000, true, much_later, || 9), Some(9));
 }

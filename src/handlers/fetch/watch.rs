@@ -23,10 +23,15 @@ impl TopicRef {
     /// What the name weighs beyond that of a usual one.
     fn weight(&self) -> usize {
         match self {
-            TopicRef::Name(name) => name.len() / NAME_UNIT,
+            TopicRef::Name(name) => name_weight(name),
             TopicRef::Id(_) => 0,
         }
     }
+}
+
+/// What a topic's name weighs beyond that of a usual one.
+pub fn name_weight(name: &str) -> usize {
+    name.len() / NAME_UNIT
 }
 
 /// What the client wants of a partition.
