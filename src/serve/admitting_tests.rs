@@ -40,13 +40,19 @@ async fn altered_limits_hold_at_once_and_within_the_machine() {
     // Altered before it is followed, as by an earlier run of the broker.
     alter(&metadata, &configs, &[("max.connections", "70")], &[]).await;
     let admission = Admission::new(most.0, most.1);
-    let following = tokio::spawn(follow(configs.clone(), admission.clone(), machine));
+    let following = tokio::spawn(follow(configs.clone(), admission.clone(), machine.clone()));
     until(&admission, (70, most.1)).await;
     alter(&metadata, &configs, &[("max.connections.per.ip", "0")], &[]).await;
     until(&admission, (70, 0)).await;
     alter(&metadata, &configs, &[("max.connections", "2000000"), ("max.connections.per.ip", "9")], &[]).await;
     until(&admission, (most.0, 9)).await;
+    assert_eq!(excess(&configs.broker(), &machine), Some(2_000_000));
+    // What somebody has set for one address may be all that there are.
+    alter(&metadata, &configs, &[("max.connections", "1000"), ("max.connections.per.ip", "990")], &[]).await;
+    until(&admission, (most.0, 990)).await;
+    assert_eq!(excess(&configs.broker(), &machine), None);
     alter(&metadata, &configs, &[], &["max.connections", "max.connections.per.ip"]).await;
     until(&admission, most).await;
+    assert_eq!(excess(&configs.broker(), &machine), None, "nobody asked");
     following.abort();
 }

@@ -94,23 +94,6 @@ impl Limits {
     }
 }
 
-impl Limits {
-    /// These limits, but never more connections than there are descriptors for: admission closes before the system does.
-    #[must_use]
-    pub fn within(mut self, descriptors: &super::Descriptors) -> Limits {
-        if self.connections > descriptors.connections {
-            tracing::warn!(
-                asked = self.connections,
-                possible = descriptors.connections,
-                open_files = descriptors.limit,
-                "max.connections is above what the limit of open files allows; raise it (ulimit -n, LimitNOFILE)"
-            );
-            self.connections = descriptors.connections;
-        }
-        self
-    }
-}
-
 /// Default of `ottla.request.memory.bytes`: a quarter of the machine's memory, 512 MiB at most.
 pub fn default_memory_bytes(memory: u64) -> usize {
     const CEILING: u64 = 512 * 1024 * 1024;
