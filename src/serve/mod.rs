@@ -26,7 +26,7 @@ use crate::store::{DataDirError, Durability, ShutdownError, Store, StoreConfig};
 use crate::wire::ErrorCode;
 use crate::wire::api::API_TABLE;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -312,7 +312,7 @@ fn listener(listener: &Listener) -> Result<ListenerConfig, Failure> {
 
 fn resolve(bind: &Bind) -> Result<SocketAddr, Failure> {
     match &bind.host {
-        BindHost::Any => Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), bind.port)),
+        BindHost::Any => Ok(SocketAddr::new(every_interface(has_ipv6()), bind.port)),
         BindHost::Address(address) => Ok(SocketAddr::new(*address, bind.port)),
         BindHost::Name(name) => {
             let mut found = (name.as_str(), bind.port).to_socket_addrs().map_err(|error| {
@@ -322,6 +322,15 @@ fn resolve(bind: &Bind) -> Result<SocketAddr, Failure> {
             found.next().ok_or_else(none)
         }
     }
+}
+
+/// IPv6's wildcard takes IPv4 too, but a kernel may be without IPv6.
+fn every_interface(has_ipv6: bool) -> IpAddr {
+    if has_ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+}
+
+fn has_ipv6() -> bool {
+    socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).is_ok()
 }
 
 fn bind_failed(error: &BindError) -> Failure {

@@ -10,7 +10,7 @@ use crate::handlers::call::{Advertised, ConnectionId, Dispatch, Listener, Peer, 
 use crate::metrics::{Metrics, Refusal};
 use socket2::SockRef;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -158,6 +158,10 @@ fn bind(config: &ListenerConfig) -> Result<(TcpListener, Bound), BindError> {
     let open = || {
         let socket = if config.bind.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
+        if config.bind.ip() == Ipv6Addr::UNSPECIFIED {
+            // IPv4 too, whatever `net.ipv6.bindv6only` says: Kafka's listeners without a host take both.
+            SockRef::from(&socket).set_only_v6(false)?;
+        }
         socket.bind(config.bind)?;
         socket.listen(ACCEPT_BACKLOG)
     };
