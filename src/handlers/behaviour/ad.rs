@@ -302,6 +302,19 @@ async fn ad_5_create_partitions_answers_every_topic() {
         assert_eq!(has, if validate { 2 } else { 5 });
     }
     assert_eq!(broker.append("a", 4, &["there"]).await, 0);
+    // The bound is on the request, not on each of its topics.
+    let mut request = CreatePartitionsRequest::default();
+    for (name, count) in [("a", 6_005), ("b", 4_003)] {
+        let mut topic = CreatePartitionsTopic::default();
+        (topic.name, topic.count, topic.assignments) = (topic_name(name), count, None);
+        request.topics.push(topic);
+    }
+    request.validate_only = true;
+    let told: Vec<_> = broker.call(3, &request).await.results.iter().map(|result| code(result.error_code)).collect();
+    assert_eq!(told, [ErrorCode::None, ErrorCode::PolicyViolation], "6,000 and 4,001 more");
+    request.topics[1].count = 4_002;
+    let told = broker.call(3, &request).await.results;
+    assert!(told.iter().all(|result| code(result.error_code) == ErrorCode::None), "10,000 more");
     for (count, brokers, expected) in [
         (1, None, ErrorCode::InvalidPartitions),
         (0, None, ErrorCode::InvalidPartitions),
@@ -370,6 +383,19 @@ async fn ad_6_incremental_alter_configs_sets_deletes_appends_and_subtracts() {
     assert_eq!(replace(&broker, TOPIC, "t", &[("retention.ms", "7")]).await, ErrorCode::None);
     assert_eq!(value(&broker, TOPIC, "t", "max.message.bytes").await.1, 5);
     assert_eq!(code(broker.produce("t", 0, large.clone()).await.error_code), ErrorCode::None);
+    // A resource that comes twice is altered by neither.
+    let mut resource = AlterConfigsResource::default();
+    (resource.resource_type, resource.resource_name) = (TOPIC, string("t"));
+    let mut request = IncrementalAlterConfigsRequest::default();
+    request.resources = vec![resource; 2];
+    for (resource, ms) in request.resources.iter_mut().zip(["8", "9"]) {
+        let mut config = AlterableConfig::default();
+        (config.name, config.value) = (string("retention.ms"), Some(string(ms)));
+        resource.configs.push(config);
+    }
+    let told: Vec<_> = broker.call(1, &request).await.responses.iter().map(|told| code(told.error_code)).collect();
+    assert_eq!(told, [ErrorCode::InvalidRequest; 2]);
+    assert_eq!(value(&broker, TOPIC, "t", "retention.ms").await.0.as_deref(), Some("7"));
     // The broker's own settings, too.
     assert_eq!(alter(&broker, BROKER, "1", &[("message.max.bytes", set, Some("100"))]).await, ErrorCode::None);
     assert_eq!(code(broker.produce("t", 0, large).await.error_code), ErrorCode::MessageTooLarge);

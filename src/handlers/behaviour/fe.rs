@@ -157,7 +157,9 @@ async fn fe_12_a_client_whose_log_parts_from_ours_is_told_where() {
         request.topics[0].partitions[0].last_fetched_epoch = fetched_epoch;
         request.max_wait_ms = 10_000; // answered at once all the same
         request.min_bytes = if expected.is_some() { 1 } else { 0 };
+        let begun = tokio::time::Instant::now();
         let told = only_fetched(broker.call(12, &request).await);
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
         assert_eq!(code(told.error_code), ErrorCode::None);
         let diverging = (told.diverging_epoch.epoch, told.diverging_epoch.end_offset);
         assert_eq!(diverging, expected.unwrap_or((-1, -1)), "epoch {fetched_epoch}, offset {offset}");
@@ -265,7 +267,9 @@ async fn fe_16_an_empty_fetch_waits_wakes_and_always_answers() {
     // Between what is durable and the log's end nothing is out of range; past the end it is, at once.
     let mut past = fetch_request(11, &[("t", TopicId::ZERO, 0, 999)]);
     past.max_wait_ms = 20_000;
+    let begun = tokio::time::Instant::now();
     assert_eq!(code(only_fetched(broker.call(11, &past).await).error_code), ErrorCode::OffsetOutOfRange);
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
