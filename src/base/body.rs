@@ -16,6 +16,12 @@ pub trait FileRange: Send + Sync {
     /// Like [`Self::read_at`] but never waits for the disk: `None` when the bytes are not in memory or the file system
     /// can't tell (preadv2 with RWF_NOWAIT).
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>>;
+
+    /// Whether everything below `end` can be read. What is in memory may be on its way to the file still.
+    fn holds(&self, end: u64) -> bool {
+        let _ = end;
+        true
+    }
 }
 
 /// One part of an answer.
@@ -58,10 +64,12 @@ impl Part {
         self.len() == 0
     }
 
-    /// The same content without holding ring memory.
+    /// The same content without holding ring memory, as far as the file holds it already.
     pub fn spill(self) -> Part {
         match self {
-            Part::Tail { bytes, file, position } => Part::File { file, position, length: bytes.len() as u64 },
+            Part::Tail { bytes, file, position } if file.holds(position + bytes.len() as u64) => {
+                Part::File { file, position, length: bytes.len() as u64 }
+            }
             other => other,
         }
     }

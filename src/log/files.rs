@@ -44,6 +44,8 @@ pub struct Log {
     topic: TopicId,
     /// Oldest first; the last is active.
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
+    /// Segments that batches were placed in and that have no file yet.
+    begun: Mutex<Vec<Arc<Segment>>>,
     writer: Mutex<Writer>,
 }
 
@@ -87,7 +89,14 @@ impl Log {
         segments: Vec<Arc<Segment>>,
         writer: Writer,
     ) -> Log {
-        Log { env: env.clone(), dir, topic, segments: RwLock::new(Arc::new(segments)), writer: Mutex::new(writer) }
+        Log {
+            env: env.clone(),
+            dir,
+            topic,
+            segments: RwLock::new(Arc::new(segments)),
+            begun: Mutex::default(),
+            writer: Mutex::new(writer),
+        }
     }
 
     /// The partition's directory.
@@ -120,6 +129,26 @@ impl Log {
         let segments = self.segments.read();
         let after = segments.partition_point(|segment| segment.base() <= at);
         after.checked_sub(1).map(|index| Arc::clone(&segments[index]))
+    }
+
+    /// The segment of a batch that was placed, before or after it is written: what is in memory says with it where it will
+    /// be read later. Touches no file.
+    pub fn segment_of(&self, placement: &Placement) -> Arc<Segment> {
+        let base = placement.segment;
+        if let Some(segment) = self.segments.read().last().filter(|segment| segment.base() == base) {
+            return Arc::clone(segment);
+        }
+        let mut begun = self.begun.lock();
+        if let Some(segment) = begun.iter().find(|segment| segment.base() == base) {
+            return Arc::clone(segment);
+        }
+        // Written, and even succeeded, since the first look.
+        if let Some(segment) = self.segment_for(base).filter(|segment| segment.base() == base) {
+            return segment;
+        }
+        let segment = Arc::new(Segment::new(&self.env, &self.dir, base, 0, 0, 0));
+        begun.push(Arc::clone(&segment));
+        segment
     }
 
     /// Plans a read over as many segments as it takes; see [`Segment::plan`]. Empty when nothing is there below `below`.
@@ -226,15 +255,18 @@ impl Log {
                 panic!("batch at {} begins a segment after {} without a roll", placement.base, active.base())
             }
         }
-        let segment = Arc::new(Segment::new(&self.env, &self.dir, placement.segment, 0, 0, 0));
+        let segment = self.segment_of(placement);
         // Files of these names can only be what a failed attempt or a crash left.
         remove_if_there(&*self.env.disk, segment.index.slot().path())?;
         remove_if_there(&*self.env.disk, segment.times.slot().path())?;
         segment.log().create()?.set_len(0)?;
+        let mut begun = self.begun.lock();
         let mut segments = self.segments.write();
         let mut all = Vec::clone(&segments);
         all.push(Arc::clone(&segment));
         *segments = Arc::new(all);
+        begun.retain(|other| !Arc::ptr_eq(other, &segment));
+        drop((begun, segments));
         Ok(segment)
     }
 
@@ -311,6 +343,20 @@ impl Log {
         self.keep_snapshot(tip.end, &mut writer)
     }
 
+    /// Writes what the active segment's indexes hold in memory, so that one sync of the file system makes them as durable
+    /// as the batches.
+    pub fn flush_indexes(&self) -> io::Result<()> {
+        let writer = self.writer.lock();
+        let active = self.segments.read().last().map(Arc::clone);
+        match active {
+            Some(active) if !writer.deleted => {
+                active.index.flush()?;
+                active.times.flush()
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Removes the sealed segments that lie wholly below `offset`; those who read them read on. The active segment stays.
     /// Returns how many went.
     pub fn remove_segments_below(&self, offset: Offset) -> io::Result<usize> {
@@ -351,6 +397,7 @@ impl Log {
     /// takes. The others are not: a log may have more segments than the process may open files.
     fn give_up_segments(&self) {
         self.writer.lock().deleted = true;
+        self.begun.lock().clear();
         let segments = std::mem::take(&mut *self.segments.write());
         let planning = Arc::strong_count(&segments) > 1;
         for segment in segments.iter().filter(|segment| planning || Arc::strong_count(segment) > 1) {

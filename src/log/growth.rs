@@ -44,6 +44,9 @@ pub struct Growth {
     pub first_timestamp: Option<Timestamp>,
     /// When the segment was begun or opened; what `segment.ms` counts from when records carry no time.
     pub begun: Timestamp,
+    /// Records are missing after this segment's last one: whatever comes next begins a new segment, so that within a
+    /// segment offsets have no gap.
+    pub closed: bool,
 }
 
 impl Growth {
@@ -59,6 +62,7 @@ impl Growth {
             max: None,
             first_timestamp: None,
             begun,
+            closed: false,
         }
     }
 
@@ -114,7 +118,8 @@ impl Growth {
             Some(first) if first.0 >= 0 => at.0.saturating_sub(first.0),
             _ => now.0.saturating_sub(self.begun.0),
         };
-        self.position.saturating_add(size) > bytes_max
+        self.closed
+            || self.position.saturating_add(size) > bytes_max
             || waited > by.segment_ms.saturating_sub(jitter_ms)
             || self.index_entries >= by.index_bytes / INDEX_ENTRY_BYTES as u32
             || self.time_entries >= (by.index_bytes / TIME_ENTRY_BYTES as u32).saturating_sub(1)

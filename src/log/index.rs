@@ -149,6 +149,12 @@ impl<E: Entry> SparseIndex<E> {
         self.slot.create()?.sync_data()
     }
 
+    /// Cuts the file to the entries that are known: others were written by a run that ended before they counted.
+    pub fn cut(&self) -> io::Result<()> {
+        let state = self.state.lock();
+        self.slot.create()?.set_len(u64::from(state.written) * E::BYTES as u64)
+    }
+
     /// Replaces all entries.
     pub fn replace(&self, entries: &[E]) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(entries.len() * E::BYTES);

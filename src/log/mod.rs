@@ -8,6 +8,7 @@
 //! - [`files`]: [`Log`], a partition's segments; written by one thread in the order of admission, read by anybody.
 //! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
+//! - [`image`]: the tip as the store's checkpoint keeps it.
 //! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
 //! - [`inspect`]: a read-only check of everything above, for people.
 //!
@@ -24,6 +25,7 @@ pub mod descriptors;
 pub mod epochs;
 pub mod files;
 pub mod growth;
+pub mod image;
 pub mod index;
 pub mod inspect;
 pub mod metadata_file;

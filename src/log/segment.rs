@@ -84,7 +84,7 @@ pub struct Segment {
     written: AtomicU64,
     /// Bytes below this came from an earlier run and are checked when they are first read.
     unchecked: AtomicU64,
-    checked: Mutex<Vec<Range<u64>>>,
+    stretches: Mutex<Vec<Range<u64>>>,
 }
 
 impl Segment {
@@ -98,7 +98,7 @@ impl Segment {
             times: SparseIndex::new(slot(names::TIME_INDEX), times),
             written: AtomicU64::new(written),
             unchecked: AtomicU64::new(written),
-            checked: Mutex::new(Vec::new()),
+            stretches: Mutex::new(Vec::new()),
         }
     }
 
@@ -118,11 +118,11 @@ impl Segment {
         assert!(before <= end, "segment {} shrank from {before} to {end}", self.base);
     }
 
-    /// Takes note that every CRC below `end` was checked and gives up the bytes from there on; only while opening, before
-    /// there are readers.
-    pub(super) fn checked_to(&self, end: u64) {
+    /// Takes note that every CRC from `from` to `end` was checked and gives up the bytes after that; only while opening,
+    /// before there are readers.
+    pub(super) fn checked(&self, from: u64, end: u64) {
         self.written.store(end, Ordering::Release);
-        self.unchecked.store(0, Ordering::Release);
+        self.unchecked.store(from, Ordering::Release);
     }
 
     /// The batches' file.
@@ -176,7 +176,7 @@ impl Segment {
     fn check(&self, stretch: Range<u64>) -> Result<Option<(u64, Offset, BatchError)>, SegmentError> {
         let end = stretch.end.min(self.unchecked.load(Ordering::Acquire));
         let covers = |done: &Range<u64>| done.start <= stretch.start && end <= done.end;
-        if stretch.start >= end || self.checked.lock().iter().any(covers) {
+        if stretch.start >= end || self.stretches.lock().iter().any(covers) {
             return Ok(None);
         }
         let mut walk = Walk::new(self, stretch.start, end);
@@ -189,7 +189,7 @@ impl Segment {
                 Err(WalkError::Io(error)) => return Err(self.io(error)),
             }
         }
-        let mut checked = self.checked.lock();
+        let mut checked = self.stretches.lock();
         let mut grown = stretch.start..end;
         checked.retain(|done| {
             let apart = done.end < grown.start || grown.end < done.start;
@@ -400,5 +400,9 @@ impl FileRange for Segment {
 
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
         self.log.file()?.read_cached(buf, position)
+    }
+
+    fn holds(&self, end: u64) -> bool {
+        end <= self.written_end()
     }
 }

@@ -27,6 +27,12 @@ pub enum FlawKind {
         /// The least base offset that would have been right.
         expected: Offset,
     },
+    /// Fewer bytes than were synced.
+    #[error("{expected} bytes were made durable here, fewer are there")]
+    Lost {
+        /// How many there should be.
+        expected: u64,
+    },
     /// The file is larger than a segment can be.
     #[error("the file is larger than {SEGMENT_BYTES_MAX} bytes")]
     TooLong,

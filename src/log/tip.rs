@@ -2,7 +2,7 @@
 //! decides is written later by [`super::Log::write`], in the same order.
 
 use super::epochs::Epochs;
-use super::growth::{Growth, TimeMark};
+use super::growth::{Growth, Marks, TimeMark};
 use super::producers::{Producers, SequenceError, Verdict};
 use super::settings::LogSettings;
 use super::snapshot;
@@ -194,6 +194,46 @@ impl Tip {
             return Err(AppendError::OffsetsExhausted { end: base });
         }
         Ok(Admission::Append(self.place(batch, size, now, epoch, append_time, settings)))
+    }
+
+    /// Takes in a batch that was admitted in an earlier run and is not in a segment: says where it goes, as it is. Its
+    /// offsets must not lie below the end; when they lie above it, records are missing, and a new segment begins.
+    pub fn replay(&mut self, batch: &BatchHeader, now: Timestamp, settings: &LogSettings) -> Placement {
+        assert!(batch.base_offset >= self.end, "{} was replayed before {}", batch.base_offset, self.end);
+        self.skip_to(batch.base_offset);
+        let size = u32::try_from(batch.size()).expect("a batch is below 2 GiB");
+        self.place(batch, size, now, batch.leader_epoch, None, settings)
+    }
+
+    /// Goes on at `offset`: what lies between is lost, and its offsets are not given again.
+    pub(super) fn skip_to(&mut self, offset: Offset) {
+        if offset > self.end {
+            self.end = offset;
+            if let Some(active) = &mut self.active {
+                active.closed = true;
+            }
+        }
+    }
+
+    /// Takes in a batch that was found in the segment that begins at `segment`, behind all others, and says what it adds
+    /// to the indexes. The same state follows as from its append.
+    pub(super) fn found(
+        &mut self,
+        batch: &BatchHeader,
+        segment: Offset,
+        now: Timestamp,
+        settings: &LogSettings,
+    ) -> Marks {
+        if self.active.as_ref().is_none_or(|active| active.base != segment) {
+            self.active = Some(Growth::new(segment, now));
+        }
+        let (base, last, size) = (batch.base_offset, batch.last_offset(), batch.size() as u32);
+        self.epochs.assign(batch.leader_epoch, base);
+        let active = self.active.as_mut().expect("it was set above");
+        let marks = active.add(last, size, batch.max_timestamp, settings.index_interval_bytes);
+        self.producers.apply(batch, base, batch.max_timestamp, settings.producers_max);
+        self.end = last.plus(1);
+        marks
     }
 
     fn judge(&self, batch: &BatchHeader) -> Result<Verdict, AppendError> {

@@ -133,6 +133,11 @@ impl<M> Output<M> {
             if let Chunk::Backed { bytes, file, position, piece } = chunk
                 && (what == Spill::All || !*piece)
             {
+                if !file.holds(*position + bytes.len() as u64) {
+                    // On its way to the file: given back when it is asked for the next time.
+                    self.ring_bytes += bytes.len() as u64;
+                    continue;
+                }
                 self.piece_bytes -= if *piece { bytes.len() } else { 0 };
                 let (file, position, length) = (Arc::clone(file), *position, bytes.len() as u64);
                 *chunk = Chunk::File { file, position, length };

@@ -62,7 +62,7 @@ impl Opening<'_> {
             let cut = self.cut(active, &found, flaw)?;
             self.report.cut = Some(cut);
         }
-        active.checked_to(found.good_end);
+        active.checked(0, found.good_end);
         // Files that are as empty as they should be are left alone: most partitions are small.
         if !indexes.index.is_empty() || self.len_of(base, names::INDEX).is_some_and(|len| len > 0) {
             active.index.replace(&indexes.index)?;

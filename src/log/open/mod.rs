@@ -6,10 +6,14 @@
 //! snapshots and epochs that are missing or damaged are made again from the batches. Sealed segments are never changed:
 //! damage found in them is reported, and reads of that place fail by name while all others go on.
 //!
+//! From a checkpointed tip ([`OpenHow::From`]) only what lies behind its end is read.
+//!
 //! - [`active`]: the active segment. [`sealed`]: the others. [`producers`]: the state of idempotent producers.
+//! - [`recovered`]: from a tip.
 
 mod active;
 mod producers;
+mod recovered;
 mod sealed;
 
 use super::files::{Writer, jitter_seed};
@@ -29,10 +33,12 @@ use std::sync::Arc;
 const SMALL_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What is known about how the log was left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OpenHow {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum OpenHow<'a> {
     /// [`Log::close_clean`] ran and was synced.
     Clean,
+    /// Everything below this tip's end was synced, indexes included, and the tip is exactly what follows from it.
+    From(&'a Tip),
     /// Anything else.
     AfterCrash,
 }
@@ -114,18 +120,32 @@ impl Log {
         let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
         let opening = Opening { env, dir: &dir, settings, now, files: files.collect(), report: OpenReport::default() };
         let opened = opening.run(topic, how);
-        match opened {
-            Ok(Some((segments, tip, writer, report))) => {
+        match (opened, how) {
+            (Ok(Some((segments, tip, writer, report))), _) => {
                 Ok((Log::assemble(env, dir, topic, segments, writer), tip, report))
             }
-            Ok(None) => {
+            (Ok(None), OpenHow::From(at)) => {
+                let tip = Tip { jitter_seed: jitter_seed(&dir, topic), ..at.emptied() };
+                let report = lost(&dir, at);
+                Ok((Log::assemble(env, dir, topic, Vec::new(), Writer::default()), tip, report))
+            }
+            (Ok(None), OpenHow::Clean | OpenHow::AfterCrash) => {
                 let (log, tip) = Log::create(env, dir, topic);
                 Ok((log, tip, OpenReport::default()))
             }
-            Err(Failure::Io(error)) => Err(OpenError::Io { path: dir, error }),
-            Err(Failure::WrongTopic(found)) => Err(OpenError::WrongTopic { dir, found, expected: topic }),
+            (Err(Failure::Io(error)), _) => Err(OpenError::Io { path: dir, error }),
+            (Err(Failure::WrongTopic(found)), _) => Err(OpenError::WrongTopic { dir, found, expected: topic }),
         }
     }
+}
+
+/// What to say of a log whose files are not there any more.
+fn lost(dir: &Path, at: &Tip) -> OpenReport {
+    let Some(growth) = &at.active else { return OpenReport::default() };
+    let expected = u64::from(growth.position);
+    let name = dir.join(names::segment(growth.base, names::LOG)).display().to_string();
+    let flaw = Flaw { position: 0, kind: FlawKind::Lost { expected } };
+    OpenReport { damaged: vec![(name, flaw)], ..OpenReport::default() }
 }
 
 enum Failure {
@@ -147,6 +167,14 @@ impl Opening<'_> {
         bases.sort_unstable();
         let Some(&active_base) = bases.last() else { return Ok(None) };
         self.check_topic(topic)?;
+        let mut log_start = bases[0];
+        if let OpenHow::From(at) = how {
+            if let Some((segments, tip, writer, report)) = self.from_tip(&bases, at)? {
+                let tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
+                return Ok(Some((segments, tip, writer, report)));
+            }
+            log_start = log_start.max(at.log_start);
+        }
         let segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
         let (sealed, active) = (&segments[..segments.len() - 1], &segments[segments.len() - 1]);
         for (segment, next) in sealed.iter().zip(&bases[1..]) {
@@ -155,7 +183,7 @@ impl Opening<'_> {
         let known_epochs = self.read_epochs()?;
         let trusted = match (how, &known_epochs) {
             (OpenHow::Clean, Some(_)) => self.trust_active(active)?,
-            (OpenHow::Clean, None) | (OpenHow::AfterCrash, _) => None,
+            (OpenHow::Clean, None) | (OpenHow::From(_) | OpenHow::AfterCrash, _) => None,
         };
         let mut epochs = match known_epochs {
             Some(epochs) => epochs,
@@ -165,17 +193,25 @@ impl Opening<'_> {
             Some(trusted) => trusted,
             None => self.rebuild_active(active, &mut epochs)?,
         };
+        let log_start = log_start.min(end);
         epochs.truncate_from(end);
-        epochs.truncate_before(bases[0]);
+        epochs.truncate_before(log_start);
         let (producers, writer) = self.producers(&segments, active_base, end)?;
-        let tip = Tip {
-            log_start: bases[0],
+        let mut tip = Tip {
+            log_start,
             end,
             active: Some(growth),
             epochs,
             producers,
             jitter_seed: jitter_seed(self.dir, topic),
         };
+        if let OpenHow::From(at) = how
+            && end < at.end
+        {
+            // What the medium lost stays lost, and named; its offsets and its producers' sequences are not taken again.
+            tip.skip_to(at.end);
+            (tip.producers, tip.epochs) = (at.producers.clone(), at.epochs.clone());
+        }
         Ok(Some((segments, tip, writer, self.report)))
     }
 

@@ -23,7 +23,7 @@ impl Opening<'_> {
         let indexed = if self.has_indexes(base) && !self.lacks_entries(segment)? {
             match how {
                 OpenHow::Clean => return Ok(()),
-                OpenHow::AfterCrash => self.last_indexed(segment)?,
+                OpenHow::From(_) | OpenHow::AfterCrash => self.last_indexed(segment)?,
             }
         } else {
             None

@@ -1,0 +1,143 @@
+//! From a checkpointed tip: what lies below its end is synced and trusted, everything after it is walked, batch by batch,
+//! and taken in as its append took it in. What a crash left at the end is cut.
+
+use super::{Opened, Opening};
+use crate::base::Offset;
+use crate::log::files::{Writer, remove_if_there, time_entry};
+use crate::log::growth::Growth;
+use crate::log::index::IndexEntry;
+use crate::log::segment::Segment;
+use crate::log::survey::{Depth, Flaw, FlawKind, Indexes, Order, Survey, survey};
+use crate::log::{OpenHow, Tip, names, snapshot};
+use std::io;
+use std::sync::Arc;
+
+impl Opening<'_> {
+    /// Opens from `at`; `None` when the files are not what it says, and must be read whole.
+    pub(super) fn from_tip(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Opened>> {
+        let Some(growth) = at.active.as_ref() else { return Ok(None) };
+        let Ok(first) = bases.binary_search(&growth.base) else {
+            self.lost(growth.base, growth);
+            return Ok(None);
+        };
+        if self.len_of(growth.base, names::LOG).is_none_or(|len| len < u64::from(growth.position)) {
+            self.lost(growth.base, growth);
+            return Ok(None);
+        }
+        let mut segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
+        for (segment, next) in segments[..first].iter().zip(&bases[1..]) {
+            self.check_sealed(segment, *next, OpenHow::Clean)?;
+        }
+        let last = segments.len() - 1;
+        let mut tip = at.clone();
+        let mut from = u64::from(growth.position);
+        for (segment, next) in segments[first..last].iter().zip(&bases[first + 1..]) {
+            self.check_sealed(segment, *next, OpenHow::AfterCrash)?;
+            self.walk_sealed(segment, from, *next, &mut tip)?;
+            from = 0;
+        }
+        let active = if first == last {
+            let Some(active) = self.active_from(growth) else { return Ok(None) };
+            segments[last] = active;
+            self.walk_active(&segments[last], &mut tip)?
+        } else {
+            self.rebuild(&segments[last], &mut tip)?
+        };
+        tip.active = Some(active);
+        let writer = self.snapshots_up_to(tip.end)?;
+        Ok(Some((segments, tip, writer, std::mem::take(&mut self.report))))
+    }
+
+    fn lost(&mut self, segment: Offset, growth: &Growth) {
+        let expected = u64::from(growth.position);
+        let flaw = Flaw { position: expected, kind: FlawKind::Lost { expected } };
+        self.report.damaged.push((self.dir.join(names::segment(segment, names::LOG)).display().to_string(), flaw));
+    }
+
+    /// The segment as the tip knows it, when its indexes have the entries that the tip counts.
+    fn active_from(&self, growth: &Growth) -> Option<Arc<Segment>> {
+        let whole = self.segment(growth.base);
+        let enough = whole.index.entries() >= growth.index_entries && whole.times.entries() >= growth.time_entries;
+        let exist = self.has_index_files(growth.base) || (growth.index_entries, growth.time_entries) == (0, 0);
+        (enough && exist).then(|| {
+            let (written, index, times) = (whole.written_end(), growth.index_entries, growth.time_entries);
+            Arc::new(Segment::new(self.env, self.dir, growth.base, written, index, times))
+        })
+    }
+
+    /// A segment that was sealed after the checkpoint: it was synced before its successor existed.
+    fn walk_sealed(&mut self, segment: &Segment, from: u64, next: Offset, tip: &mut Tip) -> io::Result<()> {
+        let (base, end, now, settings) = (segment.base(), segment.written_end(), self.now, self.settings);
+        let found = survey(segment, from, end, tip.end, Order::Contiguous, Depth::Headers, |header, _| {
+            tip.found(header, base, now, settings);
+        })?;
+        if let Some(flaw) = found.flaw
+            && !self.report.damaged.iter().any(|(name, _)| *name == segment.name())
+        {
+            self.report.damaged.push((segment.name(), flaw));
+        }
+        tip.end = next;
+        Ok(())
+    }
+
+    /// The segment that was active at the checkpoint and still is.
+    fn walk_active(&mut self, active: &Segment, tip: &mut Tip) -> io::Result<Growth> {
+        let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
+        let from = u64::from(tip.active.as_ref().map_or(0, |growth| growth.position));
+        // Entries of batches that are about to be walked over, or cut, come anew.
+        if self.has_index_files(base) {
+            active.index.cut()?;
+            active.times.cut()?;
+        }
+        let found = survey(active, from, len, tip.end, Order::Contiguous, Depth::Checksums, |header, position| {
+            let marks = tip.found(header, base, now, settings);
+            if marks.index {
+                let offset = (header.last_offset().0 - base.0) as u32;
+                active.index.push(IndexEntry { offset, position: position as u32 });
+            }
+            if let Some(mark) = marks.time {
+                active.times.push(time_entry(base, mark));
+            }
+        })?;
+        self.end_active(active, from, &found)?;
+        Ok(tip.active.clone().expect("a checkpointed segment has grown"))
+    }
+
+    /// A segment that was begun after the checkpoint: read whole, its indexes made anew.
+    fn rebuild(&mut self, active: &Segment, tip: &mut Tip) -> io::Result<Growth> {
+        let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
+        let mut indexes = Indexes::new(base, now);
+        let found = survey(active, 0, len, tip.end, Order::Contiguous, Depth::Checksums, |header, _| {
+            indexes.add(header, settings.index_interval_bytes);
+            tip.found(header, base, now, settings);
+        })?;
+        self.end_active(active, 0, &found)?;
+        active.index.replace(&indexes.index)?;
+        active.times.replace(&indexes.times)?;
+        Ok(indexes.growth)
+    }
+
+    fn end_active(&mut self, active: &Segment, from: u64, found: &Survey) -> io::Result<()> {
+        if let Some(flaw) = found.flaw {
+            let cut = self.cut(active, found, flaw)?;
+            self.report.cut = Some(cut);
+        }
+        active.checked(from, found.good_end);
+        Ok(())
+    }
+
+    fn has_index_files(&self, base: Offset) -> bool {
+        self.len_of(base, names::INDEX).is_some() && self.len_of(base, names::TIME_INDEX).is_some()
+    }
+
+    /// The producer snapshots that are kept; those from beyond the end go, they were never part of this log.
+    fn snapshots_up_to(&self, end: Offset) -> io::Result<Writer> {
+        let mut offsets: Vec<Offset> =
+            self.files.keys().filter_map(|name| names::parse(name, snapshot::SUFFIX)).collect();
+        offsets.sort_unstable();
+        for beyond in offsets.extract_if(.., |offset| *offset > end) {
+            remove_if_there(&*self.env.disk, &self.dir.join(names::segment(beyond, snapshot::SUFFIX)))?;
+        }
+        Ok(Writer::with_snapshots(offsets))
+    }
+}
