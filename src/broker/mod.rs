@@ -1,13 +1,13 @@
 //! Floor 9: composition: what a broker stands on, opened in order and closed in order. No logic.
 //!
 //! Opening: lock the data directory, read the metadata, claim the directory for cluster and node, load the logs (what was
-//! recovered is durable then), raise the incarnation, and only then remove what belongs to no topic. Nobody is served
-//! before all of it. Closing: the store commits what is queued, syncs, and marks the directory clean; the metadata log
+//! recovered is durable then, and what belongs to no topic is gone), raise the incarnation. Nobody is served before all of
+//! it. Closing: the store commits what is queued, syncs, and marks the directory clean; the metadata log
 //! ends with its last handle. A crash at any point leaves a directory that the next opening takes.
 //!
 //! Called by `serve` alone.
 
-use crate::base::NodeId;
+use crate::base::{NodeId, TopicPartition};
 use crate::io::bucket::Bucket;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Change, CommitError, MetadataConfig, MetadataLog, SNAPSHOT_EVERY};
@@ -85,10 +85,13 @@ impl Broker {
         let found = metadata.image().cluster_id().to_string();
         data_dir.claim(cluster_id.as_deref().unwrap_or(&found), node, Uuid::new_v4())?;
         check_cluster(&path, &found, cluster_id)?;
-        let store = Store::open(data_dir, store)?;
-        metadata.commit(vec![Change::StartBroker { node, rack }]).await?;
         let image = metadata.image();
-        store.remove_orphans(&|id| image.topic_by_id(id.topic).is_some_and(|topic| topic.has(id.partition)));
+        let name = |id: TopicPartition| {
+            let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
+            Some(topic.name.to_string())
+        };
+        let store = Store::open(data_dir, store, &name)?;
+        metadata.commit(vec![Change::StartBroker { node, rack }]).await?;
         let partitions = Partitions::new(store.clone());
         Ok(Broker { metadata, store, partitions })
     }

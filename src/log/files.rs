@@ -5,7 +5,7 @@ use super::growth::TimeMark;
 use super::index::{IndexEntry, TimeEntry};
 use super::segment::{Found, Planned, Segment, SegmentError};
 use super::tip::{Placement, Roll, Tip};
-use super::{epochs, metadata_file, names, snapshot};
+use super::{epochs, metadata_file, names, snapshot, start_file};
 use crate::base::{Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Open};
 use bytes::Bytes;
@@ -341,6 +341,15 @@ impl Log {
         self.put(&snapshot::encode(&tip.producers), &names::segment(tip.end, snapshot::SUFFIX))?;
         self.put(tip.epochs.encode().as_bytes(), epochs::FILE_NAME)?;
         self.keep_snapshot(tip.end, &mut writer)
+    }
+
+    /// Notes where the log begins, for a start without a write-ahead log. A log without files needs no note.
+    pub fn note_start(&self, start: Offset) -> io::Result<()> {
+        let writer = self.writer.lock();
+        if writer.deleted || self.segments.read().is_empty() {
+            return Ok(());
+        }
+        self.put(start_file::encode(start).as_bytes(), start_file::FILE_NAME)
     }
 
     /// Writes what the active segment's indexes hold in memory, so that one sync of the file system makes them as durable

@@ -8,7 +8,7 @@
 //! - [`files`]: [`Log`], a partition's segments; written by one thread in the order of admission, read by anybody.
 //! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
-//! - [`image`]: the tip as the store's checkpoint keeps it.
+//! - [`image`]: the tip as the store's checkpoint keeps it. [`start_file`]: the log start between checkpoints.
 //! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
 //! - [`inspect`]: a read-only check of everything above, for people.
 //!
@@ -35,6 +35,7 @@ pub mod producers;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
+pub mod start_file;
 pub mod survey;
 pub mod tip;
 pub mod walk;

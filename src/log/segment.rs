@@ -303,29 +303,16 @@ impl Segment {
         Ok(None)
     }
 
-    /// The first record in the batch that is `wanted`. Records that can't be read (compressed batches are not opened
-    /// when they are produced) leave the batch's own start as the answer.
+    /// The first record in the batch that is `wanted`; see [`first_record`].
     fn find_in_batch(
         &self,
         header: &BatchHeader,
         position: u64,
         wanted: impl Fn(Offset, Timestamp) -> bool,
     ) -> Result<Option<Found>, SegmentError> {
-        let epoch = header.leader_epoch;
         let mut walk = Walk::new(self, position, position + header.size());
         let Some((_, batch, _)) = walk.next_batch().map_err(|error| self.failed(error))? else { return Ok(None) };
-        let whole = Found { offset: header.base_offset, timestamp: header.max_timestamp, epoch };
-        let Ok(records) = Records::new(header, &batch, SEARCH_PLAIN_BYTES_MAX) else { return Ok(Some(whole)) };
-        for record in records {
-            match record {
-                Ok(record) if wanted(record.offset, record.timestamp) => {
-                    return Ok(Some(Found { offset: record.offset, timestamp: record.timestamp, epoch }));
-                }
-                Ok(_) => {}
-                Err(_) => return Ok(Some(whole)),
-            }
-        }
-        Ok(None)
+        Ok(first_record(header, &batch, wanted))
     }
 
     /// The batch with the largest timestamp among those wholly below `below`: its last offset and that timestamp.
@@ -391,6 +378,24 @@ impl Segment {
             slot.pin();
         }
     }
+}
+
+/// The first record in a whole batch that is `wanted`. Records that can't be read (compressed batches are not opened when
+/// they are produced) leave the batch's own start as the answer.
+pub fn first_record(header: &BatchHeader, batch: &[u8], wanted: impl Fn(Offset, Timestamp) -> bool) -> Option<Found> {
+    let epoch = header.leader_epoch;
+    let whole = Found { offset: header.base_offset, timestamp: header.max_timestamp, epoch };
+    let Ok(records) = Records::new(header, batch, SEARCH_PLAIN_BYTES_MAX) else { return Some(whole) };
+    for record in records {
+        match record {
+            Ok(record) if wanted(record.offset, record.timestamp) => {
+                return Some(Found { offset: record.offset, timestamp: record.timestamp, epoch });
+            }
+            Ok(_) => {}
+            Err(_) => return Some(whole),
+        }
+    }
+    None
 }
 
 impl FileRange for Segment {

@@ -301,6 +301,11 @@ impl Tip {
         ((mixed ^ (mixed >> 31)) % most as u64) as i64
     }
 
+    /// The same partition, emptied, going on at `at`. Its producers are forgotten with their batches.
+    pub fn reset(&self, at: Offset) -> Tip {
+        Tip::new(at, self.jitter_seed)
+    }
+
     /// Notes that this leadership begins here, before its first batch.
     pub fn begin_epoch(&mut self, epoch: LeaderEpoch) {
         self.epochs.assign(epoch, self.end);

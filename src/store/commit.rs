@@ -1,146 +1,193 @@
-//! The commit thread: the only writer of segments, and the only one who says what is durable.
+//! The commit thread's work: the one order of everything, and what is durable in `fsync` mode.
 //!
-//! One pass: everything that waits, grouped by partition -> each batch copied once into the ring's chunk with its final
-//! header -> one write per partition -> one sync of the file system for all of them -> durable offsets published, waiters
-//! woken -> the oldest chunks leave the ring. Nobody sees a batch before its sync: the tail gets it when it is published.
+//! One step: a chunk's worth of what waits, grouped by partition -> each batch copied once into the ring's memory with its
+//! final header -> one chunk of the write-ahead log, synced -> durable offsets published, waiters woken -> handed over to
+//! the segment writer. In `os` mode the log is left out, and the writer publishes what it has written.
 //!
-//! A write that finds the disk full is tried again until there is room, and nothing of the pass is acknowledged meanwhile;
-//! any other failed write, and every failed sync, is final. A crash in the middle leaves segments with torn or
-//! unacknowledged ends, which the next opening cuts or keeps; both are right, since nobody was told of them.
+//! A log without room makes the step wait, and nothing of it is acknowledged meanwhile; any other failed write, and every
+//! failed sync, is final. A crash in the middle leaves a torn chunk, which the next start drops, or a whole one that
+//! nobody was told of, which it keeps; both are right.
 
-use super::config::{Durability, FULL_DISK_RETRY};
 use super::core::Core;
-use super::load;
-use super::queue::Entry;
+use super::handover::{Group, Handed};
+use super::queue::{Entry, What};
 use super::ring::Ring;
+use super::room::Room;
 use super::stored_log::{StoredLog, TailEntry};
 use crate::base::Offset;
 use crate::log::{Placed, Placement};
+use crate::wal::{self, Chunk, Wal, WalError};
 use bytes::Bytes;
-use std::io;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Batches that go into one chunk of the write-ahead log; a larger batch has one to itself.
+pub(crate) const COMMIT_BYTES: u64 = 1 << 20;
+
+/// Entries that go into one chunk.
+const COMMIT_ENTRIES_MAX: usize = 16 * 1024;
 
 /// Free space is looked at again when this part of the reserve has been written: reserve divided by it.
 const ROOM_CHECKS_PER_RESERVE: u64 = 8;
 
-/// Why the commit thread gives up.
-#[derive(Debug, thiserror::Error)]
-enum PassError {
-    #[error("writing {log}: {error}")]
-    Write { log: String, error: io::Error },
-    #[error("syncing: {0}")]
-    Sync(io::Error),
-    #[error("the disk was full at the shutdown: what was not acknowledged is dropped")]
-    FullAtStop,
-}
-
-/// One partition's part of a pass.
-struct Group {
-    log: Arc<StoredLog>,
-    placed: Vec<Placed>,
-    slices: Vec<Slice>,
-    upto: Offset,
-    bytes: u64,
+/// Where a step of one of the store's threads came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// It did something.
+    Done,
+    /// There is nothing to do.
+    Idle,
+    /// There is no room on the disk, or in the log: what was begun waits.
+    NoRoom,
+    /// Somebody else must get on first.
+    Waiting,
+    /// Everything is done, and nothing comes any more.
+    Ended,
 }
 
 /// Copied batches that lie one after the other, in memory and in one segment.
-struct Slice {
-    base: Offset,
-    next: Offset,
-    bytes: Bytes,
-    segment: Offset,
-    position: u32,
+struct Prepared {
+    groups: Vec<Group>,
+    rooms: Vec<Room>,
+    entries: Vec<wal::Entry>,
+    bytes: u64,
 }
 
-/// Fails the store when the thread ends in a panic.
-struct FailOnPanic<'a>(&'a Core);
-
-impl Drop for FailOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail("the commit thread panicked");
-        }
-    }
-}
-
-/// The thread's body; returns when the store is stopped or has failed.
-pub(crate) fn run(core: &Arc<Core>) {
-    let _guard = FailOnPanic(core);
-    let mut committer = Committer {
-        core: core.clone(),
-        ring: Ring::new(core.tail_bytes),
-        written_since_check: 0,
-        stopping: false,
-        loaded: false,
-    };
-    let mut spare = Vec::new();
-    loop {
-        let mut work = core.queue.next(std::mem::take(&mut spare), committer.loaded);
-        remove(core, &work.deleted);
-        if !work.entries.is_empty()
-            && let Err(error) = committer.pass(&mut work.entries)
-        {
-            core.fail(&error.to_string());
-            return;
-        }
-        work.entries.clear();
-        spare = work.entries;
-        if work.stop || committer.stopping {
-            // Appends were refused before the stop was queued: whatever is left came before it.
-            if core.queue.bytes() == 0 {
-                return;
-            }
-        }
-    }
-}
-
-struct Committer {
+/// Takes what waits and makes it durable.
+pub(crate) struct Committer {
     core: Arc<Core>,
     ring: Ring,
+    /// None in `os` mode.
+    wal: Option<Box<dyn Wal>>,
+    pending: VecDeque<Entry>,
+    prepared: Option<Prepared>,
+    commit: u64,
     written_since_check: u64,
     stopping: bool,
-    /// Whether batches came while the last pass was writing and syncing. What comes after its acknowledgements is no sign
-    /// of load: a client that waits for each of them sends just then.
     loaded: bool,
 }
 
 impl Committer {
-    fn pass(&mut self, entries: &mut Vec<Entry>) -> Result<(), PassError> {
-        // A stable sort: each partition's batches stay in the order of their offsets.
-        entries.sort_by_key(|entry| entry.log.number);
-        let mut groups = Vec::new();
-        let mut rooms = Vec::with_capacity(entries.len());
-        let mut rest = entries.drain(..).peekable();
+    pub(crate) fn new(core: Arc<Core>, wal: Option<Box<dyn Wal>>) -> Self {
+        let ring = Ring::new(core.tail_bytes);
+        Committer {
+            core,
+            ring,
+            wal,
+            pending: VecDeque::new(),
+            prepared: None,
+            commit: 0,
+            written_since_check: 0,
+            stopping: false,
+            loaded: false,
+        }
+    }
+
+    /// Whether there is something to do without looking at the queue.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.prepared.is_none() && !self.stopping
+    }
+
+    /// Whether batches came while the last step was writing and syncing. What comes after its acknowledgements is no sign
+    /// of load: a client that waits for each of them sends just then.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// One commit. An error is final.
+    pub(crate) fn step(&mut self) -> Result<Step, WalError> {
+        if self.pending.is_empty() {
+            let work = self.core.queue.take();
+            self.core.handover.push_removed(work.deleted);
+            self.pending = work.entries;
+            self.stopping |= work.stop;
+        }
+        let prepared = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None if self.pending.is_empty() => {
+                // Appends were refused before the stop was queued: whatever is left came before it.
+                let ended = self.stopping && self.core.queue.bytes() == 0;
+                return Ok(if ended { Step::Ended } else { Step::Idle });
+            }
+            None if self.core.handover.is_behind() => return Ok(Step::Waiting),
+            None => self.prepare(),
+        };
+        if !self.write_ahead(&prepared)? {
+            self.prepared = Some(prepared);
+            return Ok(Step::NoRoom);
+        }
+        self.loaded = !self.pending.is_empty() || self.core.queue.bytes() > 0;
+        self.hand_over(prepared);
+        Ok(Step::Done)
+    }
+
+    /// Takes a chunk's worth of entries and copies it.
+    fn prepare(&mut self) -> Prepared {
+        let (mut count, mut bytes) = (0, 0);
+        for entry in self.pending.iter().take(COMMIT_ENTRIES_MAX) {
+            if count > 0 && bytes + entry.bytes() > COMMIT_BYTES {
+                break;
+            }
+            count += 1;
+            bytes += entry.bytes();
+        }
+        let mut taken: Vec<Entry> = self.pending.drain(..count).collect();
+        // A stable sort: each partition's entries stay in their order.
+        taken.sort_by_key(|entry| entry.log.number);
+        self.commit += 1;
+        let mut prepared =
+            Prepared { groups: Vec::new(), rooms: Vec::with_capacity(count), entries: Vec::new(), bytes };
+        let mut rest = taken.into_iter().peekable();
         while let Some(first) = rest.next() {
             let log = first.log.clone();
             let deleted = log.is_deleted();
-            let mut group = Copying::new(&mut self.ring, log);
+            let mut copying = Copying::new(&mut self.ring, log, self.commit);
             let mut next = Some(first);
             while let Some(entry) = next {
-                if !deleted {
-                    group.add(entry.placement, &entry.batch);
+                if let Some(room) = copying.add(entry.what, deleted) {
+                    // The network's memory goes with the batch, the room stays taken until it is durable.
+                    prepared.rooms.push(room);
                 }
-                // The network's memory goes with the batch, the room stays taken until the pass is over.
-                rooms.push(entry._room);
-                next = rest.next_if(|entry| Arc::ptr_eq(&entry.log, &group.log));
+                next = rest.next_if(|entry| Arc::ptr_eq(&entry.log, &copying.group.log));
             }
-            groups.extend(group.finish());
+            if !deleted {
+                let group = copying.finish();
+                describe(&group, &mut prepared.entries);
+                self.core.mark_dirty(&group.log);
+                prepared.groups.push(group);
+            }
         }
-        drop(rest);
-        let mut bytes = 0;
-        for group in &groups {
-            self.write(group)?;
-            bytes += group.bytes;
+        prepared
+    }
+
+    /// Writes the chunk and syncs it; says whether there was room.
+    fn write_ahead(&mut self, prepared: &Prepared) -> Result<bool, WalError> {
+        let Some(wal) = self.wal.as_mut().filter(|_| !prepared.entries.is_empty()) else { return Ok(true) };
+        wal.release(wal::Sequence(self.core.released.load(Ordering::SeqCst)));
+        let payload: Vec<Bytes> =
+            prepared.groups.iter().flat_map(|group| group.slices.iter().map(|slice| slice.bytes.clone())).collect();
+        let begun = self.core.clock.monotonic();
+        match wal.append(&Chunk { entries: &prepared.entries, payload: &payload }) {
+            Ok(_) => {}
+            Err(WalError::NoRoom) => return Ok(false),
+            Err(error) => return Err(error),
         }
-        if !groups.is_empty() {
-            self.sync()?;
+        self.core.counters.synced(self.core.clock.monotonic().saturating_sub(begun));
+        self.core.next_sequence.store(wal.next().0, Ordering::SeqCst);
+        Ok(true)
+    }
+
+    fn hand_over(&mut self, prepared: Prepared) {
+        let Prepared { mut groups, mut rooms, bytes, .. } = prepared;
+        if self.wal.is_some() {
+            for group in &mut groups {
+                publish(group);
+            }
+            rooms.clear();
         }
-        self.loaded = self.core.queue.bytes() > 0;
-        for group in groups {
-            publish(group);
-        }
-        drop(rooms);
-        self.ring.trim();
+        self.core.handover.push(Handed { commit: self.commit, groups, rooms });
+        self.ring.trim(self.core.handover.written());
         let counters = &self.core.counters;
         counters.commit_passes.add(1);
         counters.committed_bytes.add(bytes);
@@ -151,105 +198,56 @@ impl Committer {
             self.written_since_check = 0;
             self.core.check_room();
         }
-        Ok(())
-    }
-
-    /// Writes one partition's batches; waits for room on a full disk.
-    fn write(&mut self, group: &Group) -> Result<(), PassError> {
-        loop {
-            // A pass that waits for room removes directories: a deleted log must not make its own again.
-            if group.log.is_deleted() {
-                return Ok(());
-            }
-            let error = match group.log.log.write(&group.placed) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            if !is_full(&error) {
-                return Err(PassError::Write { log: group.log.id().to_string(), error });
-            }
-            self.core.disk_is_full(0);
-            let (deleted, stop) = self.core.queue.next_deleted(FULL_DISK_RETRY);
-            self.stopping |= stop;
-            remove(&self.core, &deleted);
-            if stop {
-                return Err(PassError::FullAtStop);
-            }
-        }
-    }
-
-    fn sync(&self) -> Result<(), PassError> {
-        let core = &self.core;
-        match core.durability {
-            Durability::Os => return Ok(()),
-            Durability::Fsync => {}
-        }
-        let begun = core.clock.monotonic();
-        core.disk.sync_file_system(&core.path).map_err(PassError::Sync)?;
-        core.counters.synced(core.clock.monotonic().saturating_sub(begun));
-        Ok(())
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+/// The entries of a group, in the order in which a replay takes them.
+fn describe(group: &Group, entries: &mut Vec<wal::Entry>) {
+    let id = group.log.id();
+    if group.bytes > 0 {
+        let length = u32::try_from(group.bytes).expect("a commit is below 2 GiB: a batch is");
+        entries.push(wal::Entry::Batches { id, length });
+    }
+    entries.extend(group.log_start.map(|start| wal::Entry::LogStart { id, start }));
+    entries.extend(group.remove_below.map(|below| wal::Entry::RemoveBelow { id, below }));
 }
 
-/// Takes deleted logs' directories out of the way, at once under their final names; their files go with the next tick.
-fn remove(core: &Core, deleted: &[Arc<StoredLog>]) {
-    for log in deleted {
-        let away = load::away(log.log.dir(), log.id());
-        match log.log.move_away(&away) {
-            Ok(true) => core.trash.lock().push(away),
-            Ok(false) => {}
-            // The metadata says that the topic is gone: the next start takes the directory for an orphan.
-            Err(error) => tracing::warn!("removing deleted {}: {error}", log.id()),
-        }
-    }
-}
-
-fn publish(group: Group) {
-    if group.log.is_deleted() {
-        // Its write may have been left out: then its batches are in no segment, and nobody waits for them any more.
-        return;
-    }
-    let mut slices = Vec::with_capacity(group.slices.len());
-    for slice in group.slices {
-        let Some(segment) = group.log.log.segment_for(slice.base) else {
-            // Only a deleted log has lost a segment that was just written.
-            slices.clear();
-            continue;
-        };
-        assert!(
-            segment.base() == slice.segment,
-            "{}: offset {} was placed in segment {}, not in {}",
-            group.log.id(),
-            slice.base,
-            slice.segment,
-            segment.base()
-        );
-        let Slice { base, next, bytes, position, .. } = slice;
-        slices.push(TailEntry { base, next, bytes, segment, position });
-    }
-    group.log.publish(slices, group.upto);
+/// Tells readers and waiters of what became durable.
+pub(super) fn publish(group: &mut Group) {
+    let slices = std::mem::take(&mut group.slices);
+    group.log.publish(slices, group.upto, group.log_start);
 }
 
 /// Copies one partition's batches.
 struct Copying<'a> {
     ring: &'a mut Ring,
-    log: Arc<StoredLog>,
-    placed: Vec<Placed>,
-    slices: Vec<Slice>,
+    commit: u64,
+    group: Group,
     /// Batches copied since the last cut.
     open: Vec<Placement>,
 }
 
 impl<'a> Copying<'a> {
-    fn new(ring: &'a mut Ring, log: Arc<StoredLog>) -> Self {
-        Copying { ring, log, placed: Vec::new(), slices: Vec::new(), open: Vec::new() }
+    fn new(ring: &'a mut Ring, log: Arc<StoredLog>, commit: u64) -> Self {
+        Copying { ring, commit, group: Group::new(log), open: Vec::new() }
     }
 
-    fn add(&mut self, placement: Placement, batch: &[u8]) {
+    /// Takes one entry in, unless its log was deleted; gives back the room that it carries.
+    fn add(&mut self, what: What, deleted: bool) -> Option<Room> {
+        match what {
+            What::Batch { placement, batch, room } => {
+                if !deleted {
+                    self.copy(placement, &batch);
+                }
+                return Some(room);
+            }
+            What::LogStart(start) => self.group.log_start = self.group.log_start.max(Some(start)),
+            What::RemoveBelow(below) => self.group.remove_below = self.group.remove_below.max(Some(below)),
+        }
+        None
+    }
+
+    fn copy(&mut self, placement: Placement, batch: &[u8]) {
         let same_segment = self.open.last().is_none_or(|last| last.segment == placement.segment);
         if !same_segment || !self.ring.continues(batch.len()) {
             self.cut();
@@ -260,23 +258,23 @@ impl<'a> Copying<'a> {
 
     fn cut(&mut self) {
         let (Some(first), Some(last)) = (self.open.first(), self.open.last()) else { return };
-        let (base, next) = (first.base, last.last.plus(1));
-        let (segment, position) = (first.segment, first.position);
-        let bytes = self.ring.cut(&self.log, next);
+        let (base, next): (Offset, Offset) = (first.base, last.last.plus(1));
+        let segment = self.group.log.log.segment_of(first);
+        let position = first.position;
+        let bytes = self.ring.cut(&self.group.log, next, self.commit);
         let mut at = 0;
         for placement in self.open.drain(..) {
             let end = at + placement.size as usize;
-            self.placed.push(Placed { bytes: bytes.slice(at..end), placement });
+            self.group.placed.push(Placed { bytes: bytes.slice(at..end), placement });
             at = end;
         }
-        self.slices.push(Slice { base, next, bytes, segment, position });
+        self.group.bytes += bytes.len() as u64;
+        self.group.upto = Some(next);
+        self.group.slices.push(TailEntry { base, next, bytes, segment, position });
     }
 
-    /// None when there was nothing to copy.
-    fn finish(mut self) -> Option<Group> {
+    fn finish(mut self) -> Group {
         self.cut();
-        let upto = self.placed.last()?.placement.last.plus(1);
-        let bytes = self.placed.iter().map(|placed| u64::from(placed.placement.size)).sum();
-        Some(Group { log: self.log, placed: self.placed, slices: self.slices, upto, bytes })
+        self.group
     }
 }

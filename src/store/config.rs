@@ -2,6 +2,8 @@
 
 use crate::base::Clock;
 use crate::log::LogSettings;
+pub use crate::wal::WAL_BYTES;
+use crate::wal::WAL_FIRST_FILE_BYTES;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,22 @@ pub const OPEN_THREADS: usize = 8;
 
 /// Segment and index files kept open, when nothing is set.
 pub const OPEN_FILES: usize = 512;
+
+/// Time between two checkpoints when nothing is set.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// The checkpoint thread looks at the time this often.
+pub(crate) const CHECKPOINT_POLL: Duration = Duration::from_secs(1);
+
+/// Bytes of the write-ahead log in use that ask for a checkpoint, at most: what a start after a crash has to replay.
+const CHECKPOINT_BYTES_MAX: u64 = 256 << 20;
+
+/// Share of the write-ahead log that asks for a checkpoint.
+const CHECKPOINT_SHARE: u64 = 4;
+
+pub(crate) fn checkpoint_bytes(wal_bytes: u64) -> u64 {
+    (wal_bytes / CHECKPOINT_SHARE).min(CHECKPOINT_BYTES_MAX)
+}
 
 /// Under load a pass starts when this much has gathered,
 pub(crate) const GATHER_BYTES: u64 = 128 << 10;
@@ -52,6 +70,12 @@ pub struct StoreConfig {
     pub tail_bytes: u64,
     /// Bytes that may wait for the disk.
     pub queue_bytes: u64,
+    /// Bytes of the write-ahead log's files together, at most (`ottla.wal.bytes`).
+    pub wal_bytes: u64,
+    /// Bytes of its first file.
+    pub wal_first_file_bytes: u64,
+    /// Time between two checkpoints, at most, while something changes.
+    pub checkpoint_every: Duration,
     /// Free disk bytes below which the store is read-only.
     pub reserve_bytes: u64,
     /// Threads that load partitions at the opening.
@@ -73,6 +97,9 @@ impl StoreConfig {
             durability: Durability::default(),
             tail_bytes: TAIL_BYTES,
             queue_bytes: QUEUE_BYTES,
+            wal_bytes: WAL_BYTES,
+            wal_first_file_bytes: WAL_FIRST_FILE_BYTES,
+            checkpoint_every: CHECKPOINT_EVERY,
             reserve_bytes: DISK_RESERVE_BYTES,
             open_threads: OPEN_THREADS,
             open_files: OPEN_FILES,

@@ -1,8 +1,10 @@
 //! What the store's parts share.
 
-use super::config::{Durability, OnFailure, StoreConfig};
+use super::alarm::Alarm;
+use super::config::{Durability, OnFailure, StoreConfig, checkpoint_bytes};
 use super::counters::Counters;
 use super::data_dir;
+use super::handover::Handover;
 use super::queue::Queue;
 use super::room::Budget;
 use super::stored_log::{AppendError, StoredLog};
@@ -14,9 +16,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A read-only store opens again when this much more than the reserve is free: reserve divided by it.
 const RESERVE_HYSTERESIS: u64 = 4;
+
+/// Bytes that commits may be ahead of the segments, at least.
+const HANDOVER_BYTES_MIN: u64 = 8 << 20;
 
 /// The store's state, as appends see it.
 #[derive(Default)]
@@ -54,6 +60,10 @@ impl Health {
 
     pub(crate) fn is_disk_full(&self) -> bool {
         self.disk_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     /// Says whether it was not stopping before.
@@ -122,6 +132,25 @@ pub(crate) struct Core {
     pub(crate) logs: Mutex<Registry>,
     /// Renamed directories that wait for their removal.
     pub(crate) trash: Mutex<Vec<PathBuf>>,
+    /// From the commit thread to the segment writer.
+    pub(crate) handover: Handover,
+    /// Sequence of the write-ahead log's next chunk.
+    pub(crate) next_sequence: AtomicU64,
+    /// Chunks of the write-ahead log below this sequence are not needed any more.
+    pub(crate) released: AtomicU64,
+    /// Wakes the checkpoint thread.
+    pub(crate) alarm: Alarm,
+    /// Wakes a commit thread that waits for room in the write-ahead log.
+    pub(crate) room: Alarm,
+    /// Logs that changed since the last checkpoint began.
+    dirty: Mutex<Vec<Arc<StoredLog>>>,
+    /// Logs that were deleted since then.
+    pub(crate) forgotten: Mutex<Vec<TopicPartition>>,
+    pub(crate) checkpoint_every: Duration,
+    /// Bytes of the write-ahead log in use that ask for a checkpoint.
+    pub(crate) checkpoint_bytes: u64,
+    checkpoint_requested: AtomicBool,
+    checkpoints_end: AtomicBool,
     log_numbers: AtomicU64,
     on_failure: OnFailure,
 }
@@ -141,6 +170,17 @@ impl Core {
             counters: Counters::default(),
             logs: Mutex::default(),
             trash: Mutex::default(),
+            handover: Handover::new(config.tail_bytes.max(HANDOVER_BYTES_MIN)),
+            next_sequence: AtomicU64::new(1),
+            released: AtomicU64::new(1),
+            alarm: Alarm::default(),
+            room: Alarm::default(),
+            dirty: Mutex::default(),
+            forgotten: Mutex::default(),
+            checkpoint_every: config.checkpoint_every,
+            checkpoint_bytes: checkpoint_bytes(config.wal_bytes),
+            checkpoint_requested: AtomicBool::new(false),
+            checkpoints_end: AtomicBool::new(false),
             log_numbers: AtomicU64::new(0),
             on_failure: config.on_failure,
         })
@@ -148,6 +188,40 @@ impl Core {
 
     pub(crate) fn next_log_number(&self) -> u64 {
         self.log_numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notes that a log must be in the next checkpoint. Before its change gets into the write-ahead log.
+    pub(crate) fn mark_dirty(&self, log: &Arc<StoredLog>) {
+        if log.mark_dirty() {
+            self.dirty.lock().push(log.clone());
+        }
+    }
+
+    /// The logs that changed; a change after this marks them again.
+    pub(crate) fn take_dirty(&self) -> Vec<Arc<StoredLog>> {
+        let dirty = std::mem::take(&mut *self.dirty.lock());
+        dirty.iter().for_each(|log| log.unmark_dirty());
+        dirty
+    }
+
+    /// Asks for a checkpoint now.
+    pub(crate) fn checkpoint_now(&self) {
+        self.checkpoint_requested.store(true, Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    pub(crate) fn take_checkpoint_request(&self) -> bool {
+        self.checkpoint_requested.swap(false, Ordering::SeqCst)
+    }
+
+    /// Asks for the last checkpoint.
+    pub(crate) fn end_checkpoints(&self) {
+        self.checkpoints_end.store(true, Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    pub(crate) fn checkpoints_end(&self) -> bool {
+        self.checkpoints_end.load(Ordering::SeqCst)
     }
 
     pub(crate) fn live_logs(&self) -> Vec<Arc<StoredLog>> {
@@ -170,6 +244,13 @@ impl Core {
         self.health.end();
         self.budget.close();
         self.queue.clear();
+        if self.health.is_failed() {
+            self.handover.clear();
+            self.handover.stop();
+            self.queue.stop();
+            self.alarm.ring();
+            self.room.ring();
+        }
         for log in self.live_logs() {
             log.tell(|listener| listener.failed());
         }

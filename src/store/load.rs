@@ -1,15 +1,15 @@
 //! Partition directories: their names, their loading at the start, their removal.
 
+use super::checkpoint::Loaded;
 use super::core::Core;
+use super::recovery::{Recovering, Recovery, Start};
 use super::store::OpenError;
-use super::stored_log::StoredLog;
-use crate::base::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
-use crate::log::{Log, LogEnv, LogSettings, OpenHow, OpenReport, metadata_file, names};
+use crate::base::{PartitionIndex, TopicPartition};
+use crate::log::{Log, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the name of a directory ends in whose partition was deleted.
@@ -63,61 +63,124 @@ pub(super) fn discard(core: &Core, path: &Path) {
     }
 }
 
-/// Loads every partition directory, with a bounded number of threads. Removes what deletions left behind.
-pub(super) fn load(
-    core: &Arc<Core>,
-    env: &LogEnv,
-    settings: &Arc<LogSettings>,
-    clean: bool,
-    threads: usize,
-) -> Result<Vec<Arc<StoredLog>>, OpenError> {
-    let on = |error| OpenError::Io { path: core.path.clone(), error };
-    let mut found = Vec::new();
-    for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
-        if entry.name.ends_with(DELETE_SUFFIX) {
-            discard(core, &core.path.join(&entry.name));
-        } else if let Some(partition) = partition_of(&entry.name) {
-            found.push((core.path.join(&entry.name), partition));
-        }
-    }
-    let how = if clean { OpenHow::Clean } else { OpenHow::AfterCrash };
-    let opened = Mutex::new(HashMap::<TopicPartition, (PathBuf, Arc<StoredLog>)>::with_capacity(found.len()));
-    in_parallel(threads, &found, |(dir, partition)| {
-        let Some(topic) = topic_of(core, dir)? else { return Ok(()) };
-        let id = TopicPartition { topic, partition: *partition };
-        let (log, tip, report) = Log::open(env, dir.clone(), topic, settings, how, core.clock.now())?;
-        tell(dir, &report);
-        let log = StoredLog::new(core.clone(), id, (log, tip), settings.clone(), LeaderEpoch::UNKNOWN);
-        let before = opened.lock().insert(id, (dir.clone(), log));
-        match before {
-            None => Ok(()),
-            Some((first, _)) => Err(OpenError::Twice { id, first, second: dir.clone() }),
-        }
-    })?;
-    Ok(opened.into_inner().into_values().map(|(_, log)| log).collect())
+/// The name of a partition's directory; see [`dir_name`].
+pub(super) fn name_of(dir: &Path) -> String {
+    dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The topic that a directory says it belongs to. One that does not say was never synced whole, so nothing in it was
-/// acknowledged, or it was damaged later: it is moved aside, not removed.
-fn topic_of(core: &Core, dir: &Path) -> Result<Option<TopicId>, OpenError> {
+/// The topic's name, if there is such a partition.
+pub(super) type Names<'a> = dyn Fn(TopicPartition) -> Option<String> + Sync + 'a;
+
+/// A partition's directory.
+struct Found {
+    dir: PathBuf,
+    id: TopicPartition,
+    /// What the checkpoint says of it.
+    tip: Option<Tip>,
+}
+
+/// Loads every partition's directory, with a bounded number of threads. Removes what deletions left behind.
+pub(super) fn load(
+    start: &Start<'_>,
+    loaded: Option<&Loaded>,
+    report: &mut Recovery,
+) -> Result<HashMap<TopicPartition, Recovering>, OpenError> {
+    let found = find(start, loaded, report)?;
+    let opened = Mutex::new((HashMap::with_capacity(found.len()), Vec::new()));
+    in_parallel(start.threads, &found, |Found { dir, id, tip }| {
+        let how = match tip {
+            Some(tip) => OpenHow::From(tip),
+            None if start.was_clean => OpenHow::Clean,
+            None => OpenHow::AfterCrash,
+        };
+        let now = start.core.clock.now();
+        let (log, tip, report) = Log::open(start.env, dir.clone(), id.topic, start.settings, how, now)?;
+        tell(dir, &report);
+        let mut opened = opened.lock();
+        opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
+        opened.0.insert(*id, Recovering { log, tip });
+        Ok::<(), OpenError>(())
+    })?;
+    let (logs, damage) = opened.into_inner();
+    report.damage.extend(damage);
+    Ok(logs)
+}
+
+/// Every partition that has a directory, or should have one.
+fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Result<Vec<Found>, OpenError> {
+    let core = start.core;
+    let on = |error| OpenError::Io { path: core.path.clone(), error };
+    let none = HashMap::new();
+    let records = loaded.map_or(&none, |loaded| &loaded.records);
+    let by_dir: HashMap<&str, TopicPartition> = records.iter().map(|(id, kept)| (&*kept.dir, *id)).collect();
+    let mut dirs = HashMap::<TopicPartition, PathBuf>::new();
+    for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
+        let dir = core.path.join(&entry.name);
+        if entry.name.ends_with(DELETE_SUFFIX) {
+            discard(core, &dir);
+            continue;
+        }
+        let Some(partition) = partition_of(&entry.name) else { continue };
+        let recorded = by_dir.get(&*entry.name).filter(|id| (start.names)(**id).is_some());
+        let Some(id) = identify(start, &dir, partition, recorded.copied())? else { continue };
+        if (start.names)(id).is_none() {
+            tracing::info!("{id} belongs to no topic: removing its files");
+            report.orphans += 1;
+            discard(core, &dir);
+        } else if let Some(first) = dirs.insert(id, dir.clone()) {
+            return Err(OpenError::Twice { id, first, second: dir });
+        }
+    }
+    // What the checkpoint knows and no directory holds: lost, unless it was empty.
+    for id in records.keys().filter(|id| !dirs.contains_key(*id)).copied().collect::<Vec<_>>() {
+        if let Some(name) = (start.names)(id) {
+            dirs.insert(id, core.path.join(dir_name(&name, id.partition)));
+        }
+    }
+    let tip = |id| records.get(&id).and_then(|kept| Tip::decode(&kept.state));
+    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tip(id), dir, id }).collect())
+}
+
+/// Whose directory it is. By its own word, unless that names nobody and the checkpoint knows better. One that nobody
+/// knows was never synced whole, so nothing in it was acknowledged that the write-ahead log does not hold, or it was
+/// damaged later: it is moved aside, not removed.
+fn identify(
+    start: &Start<'_>,
+    dir: &Path,
+    partition: PartitionIndex,
+    recorded: Option<TopicPartition>,
+) -> Result<Option<TopicPartition>, OpenError> {
+    let core = start.core;
     let path = dir.join(names::PARTITION_METADATA);
     let text = match core.disk.read_whole(&path, PARTITION_METADATA_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Vec::new(),
         Err(error) => return Err(OpenError::Io { path, error }),
     };
-    let topic = metadata_file::decode(&text).filter(|topic| !topic.is_zero());
-    if topic.is_none() {
-        let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
-        tracing::warn!("{} names no topic: moved to {}", path.display(), aside.display());
-        match core.disk.exists(&aside) {
-            Ok(false) => core.disk.rename(dir, &aside),
-            Ok(true) => core.disk.remove_dir_all(&aside).and_then(|()| core.disk.rename(dir, &aside)),
-            Err(error) => Err(error),
+    let says = metadata_file::decode(&text).filter(|topic| !topic.is_zero());
+    let says = says.map(|topic| TopicPartition { topic, partition });
+    match (says, recorded) {
+        (Some(id), _) if (start.names)(id).is_some() => Ok(Some(id)),
+        (_, Some(recorded)) => {
+            tracing::warn!("{} does not name its topic: the checkpoint does", path.display());
+            core.disk
+                .write_whole(&path, metadata_file::encode(recorded.topic).as_bytes())
+                .map_err(|error| OpenError::Io { path, error })?;
+            Ok(Some(recorded))
         }
-        .map_err(|error| OpenError::Io { path: aside, error })?;
+        (Some(orphan), None) => Ok(Some(orphan)),
+        (None, None) => {
+            let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
+            tracing::warn!("{} names no topic: moved to {}", path.display(), aside.display());
+            match core.disk.exists(&aside) {
+                Ok(false) => core.disk.rename(dir, &aside),
+                Ok(true) => core.disk.remove_dir_all(&aside).and_then(|()| core.disk.rename(dir, &aside)),
+                Err(error) => Err(error),
+            }
+            .map_err(|error| OpenError::Io { path: aside, error })?;
+            Ok(None)
+        }
     }
-    Ok(topic)
 }
 
 fn tell(dir: &Path, report: &OpenReport) {

@@ -1,9 +1,10 @@
 //! Finding batches: in the memory tail, else in segments.
 
 use super::stored_log::{StoredLog, TailEntry};
-use crate::base::{Offset, Timestamp};
+use crate::base::{Offset, Timestamp, Watermarks};
+use crate::log::segment::first_record;
 use crate::log::{Found, Segment, SegmentError};
-use crate::record::{BatchError, Batches};
+use crate::record::{BatchError, BatchHeader, Batches};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -137,15 +138,49 @@ impl StoredLog {
 
     /// The first record below the durable offset at or after `timestamp`. Reads files: may block.
     pub fn offset_for_timestamp(&self, timestamp: Timestamp) -> Result<Option<Found>, SegmentError> {
-        let marks = self.watermarks();
-        self.log.offset_for_timestamp(timestamp, marks.log_start, marks.durable)
+        let (marks, unwritten) = self.unwritten();
+        let found = self.log.offset_for_timestamp(timestamp, marks.log_start, marks.durable)?;
+        let in_memory = || {
+            headers(&unwritten, marks.log_start)
+                .filter(|(header, _)| header.max_timestamp >= timestamp)
+                .find_map(|(header, batch)| {
+                    first_record(&header, batch, |offset, at| offset >= marks.log_start && at >= timestamp)
+                })
+        };
+        Ok(found.or_else(in_memory))
     }
 
     /// The first record below the durable offset that carries the largest timestamp of all. Reads files: may block.
     pub fn max_timestamp(&self) -> Result<Option<Found>, SegmentError> {
-        let marks = self.watermarks();
-        self.log.max_timestamp(marks.log_start, marks.durable)
+        let (marks, unwritten) = self.unwritten();
+        let found = self.log.max_timestamp(marks.log_start, marks.durable)?;
+        let least = found.map_or(Timestamp::NONE, |found| found.timestamp);
+        let mut best: Option<(BatchHeader, &[u8])> = None;
+        for (header, batch) in headers(&unwritten, marks.log_start) {
+            let beaten = best.as_ref().map_or(least, |(best, _)| best.max_timestamp);
+            if header.max_timestamp > beaten {
+                best = Some((header, batch));
+            }
+        }
+        let in_memory =
+            best.and_then(|(header, batch)| first_record(&header, batch, |_, at| at >= header.max_timestamp));
+        Ok(in_memory.or(found))
     }
+
+    /// How far the log has come, and what of that may not be in segments yet. Taken together, before segments are looked
+    /// at: what is written meanwhile is found in both, and missed in none.
+    fn unwritten(&self) -> (Watermarks, Vec<Bytes>) {
+        let state = self.state.lock();
+        let written = self.written();
+        let first = state.tail.partition_point(|entry| entry.next <= written);
+        (state.watermarks(), state.tail.range(first..).map(|entry| entry.bytes.clone()).collect())
+    }
+}
+
+/// The batches that end after `from`. They were checked when they were appended; what is no batch ends them.
+fn headers(slices: &[Bytes], from: Offset) -> impl Iterator<Item = (BatchHeader, &[u8])> {
+    let batches = slices.iter().flat_map(|slice| Batches::new(slice).map_while(Result::ok));
+    batches.filter(move |(header, _)| header.last_offset() >= from)
 }
 
 struct Cut {

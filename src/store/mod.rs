@@ -2,23 +2,29 @@
 //!
 //! - [`store`]: [`Store`]: opening, the registry of logs, ticks, shutdown. [`config`]: what it is told.
 //! - [`data_dir`]: the lock, the stamp, the clean mark.
-//! - [`load`]: partition directories. `core`: what the parts share.
+//! - [`recovery`]: from what a run left to logs that may be served. [`load`]: partition directories.
 //! - [`stored_log`]: [`StoredLog`]: one partition's append path, memory tail and durable offset. [`lookup`]: reads.
 //! - [`room`]: bytes in the commit queue, reserved before offsets. `queue`: the queue. `ring`: the memory tail's chunks.
-//! - `commit`: the one thread that writes, syncs and publishes. [`counters`]: what is counted.
+//! - `threads`: the three threads, and [`counters`]: what is counted. `core`: what they share. Their work:
+//!   - `commit`: the one order; the write-ahead log; what is durable.
+//!   - `writer`: segments, after `handover`.
+//!   - `checkpointer`: recovery offsets, into `checkpoint`.
 //!
-//! What must hold: offsets are assigned and queued under the partition's lock, so that queue, segments and tail hold each
-//! partition's batches in one order. Room is taken before that: what can still fail afterwards is the device. Nothing is
-//! published before its sync. The start of the tail never passes the end of what segments hold. After a failed write or
-//! sync nothing is ever acknowledged again; a full disk refuses appends and nothing else.
+//! What must hold: offsets are assigned and queued under the partition's lock, so that queue, log, segments and tail hold
+//! each partition's batches in one order. Room is taken before that: what can still fail afterwards is the device. Nothing
+//! is published before it is durable, as the mode has it. The start of the tail never passes the end of what segments
+//! hold. A recovery offset passes only what is synced. After a failed write or sync nothing is ever acknowledged again; a
+//! full disk refuses appends and nothing else.
 //!
-//! What a crash leaves: segments that may be torn or longer than what was acknowledged; the next opening cuts the torn
-//! ends, keeps the rest, and syncs it before anybody sees it. Deleted partitions may come back as orphans until
-//! [`Store::remove_orphans`].
+//! What a crash leaves: segments that may be torn, or end before the write-ahead log does; `recovery` puts that right and
+//! syncs it before anybody sees it. Files of deleted partitions go at the next start, which is told what topics there are.
 //!
-//! Lock order: registry, then one log's state, then queue or room. Listeners are called under none of them. The commit
-//! thread is the only writer of segments; everybody may read.
+//! Lock order: registry, then one log's state, then queue or room. Listeners are called under none of them. The segment
+//! writer is the only writer of segments; everybody may read.
 
+mod alarm;
+mod checkpoint;
+mod checkpointer;
 mod commit;
 mod config;
 mod core;
@@ -26,21 +32,26 @@ mod counters;
 mod data_dir;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod handover;
 mod load;
 mod lookup;
 mod queue;
+mod recovery;
 mod ring;
 mod room;
 #[allow(clippy::module_inception)] // the store of the store: the one name that fits
 mod store;
 mod stored_log;
+mod threads;
+mod writer;
 
 pub use config::{
-    DISK_RESERVE_BYTES, Durability, OPEN_FILES, OPEN_THREADS, OnFailure, QUEUE_BYTES, StoreConfig, TAIL_BYTES,
+    CHECKPOINT_EVERY, DISK_RESERVE_BYTES, Durability, OPEN_FILES, OPEN_THREADS, OnFailure, QUEUE_BYTES, StoreConfig, TAIL_BYTES, WAL_BYTES,
 };
 pub use counters::{Counter, Counters, SYNC_BUCKETS_US};
 pub use data_dir::{DataDir, DataDirError, FORMAT_VERSION, Stamp};
 pub use lookup::{Lookup, Plan, PlannedRange, TailDamaged, TailSlice};
+pub use recovery::Recovery;
 pub use room::{Closed, Reserve, Room};
-pub use store::{OpenError, ShutdownError, Store, StoreHealth};
+pub use store::{OpenError, ShutdownError, Store, StoreHealth, TopicNames};
 pub use stored_log::{AppendError, Appended, DurableListener, LogState, StoredLog};

@@ -1,30 +1,55 @@
-//! The commit queue: batches that have offsets and wait for the commit thread.
+//! The commit queue: what was decided about partitions and waits for the commit thread.
 //!
-//! Pushed inside the partition's lock, so that the queue holds each partition's batches in the order of their offsets.
-//! Bounded by [`super::Room`], which every entry carries until it is durable.
+//! Pushed inside the partition's lock, so that the queue holds each partition's entries in the order of its offsets.
+//! Batches are bounded by [`super::Room`], which every one carries until it is durable.
 
 use super::config::{GATHER_BYTES, GATHER_TIME};
 use super::room::Room;
 use super::stored_log::StoredLog;
+use crate::base::Offset;
 use crate::log::Placement;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One batch on its way to the disk.
+/// What becomes of a partition.
+#[allow(clippy::large_enum_variant)] // nearly all are batches
+pub(crate) enum What {
+    /// A batch with its offsets.
+    Batch {
+        placement: Placement,
+        /// As it came; patched when it is copied.
+        batch: Bytes,
+        /// Given back when the batch is durable, or never will be.
+        room: Room,
+    },
+    /// The log begins here from now on.
+    LogStart(Offset),
+    /// Sealed segments wholly below this offset go.
+    RemoveBelow(Offset),
+}
+
+/// One thing on its way to the disk.
 pub(crate) struct Entry {
     pub(crate) log: Arc<StoredLog>,
-    pub(crate) placement: Placement,
-    /// As it came; patched when it is copied.
-    pub(crate) batch: Bytes,
-    /// Given back when the batch is durable, or never will be.
-    pub(crate) _room: Room,
+    pub(crate) what: What,
+}
+
+impl Entry {
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.what {
+            What::Batch { batch, .. } => batch.len() as u64,
+            What::LogStart(_) | What::RemoveBelow(_) => 0,
+        }
+    }
 }
 
 /// What the commit thread does next.
+#[derive(Default)]
 pub(crate) struct Work {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: VecDeque<Entry>,
     /// Deleted logs whose directories must go before anything in `entries` is written.
     pub(crate) deleted: Vec<Arc<StoredLog>>,
     /// Whether this is the last work.
@@ -39,11 +64,17 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     deleted: Vec<Arc<StoredLog>>,
     bytes: u64,
     waits_for: WaitsFor,
     stop: bool,
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        !self.entries.is_empty() || !self.deleted.is_empty() || self.stop
+    }
 }
 
 /// What the commit thread sleeps for: who pushes wakes it only then.
@@ -59,8 +90,8 @@ impl Queue {
     /// Called under the lock of the entry's partition.
     pub(crate) fn push(&self, entry: Entry) {
         let mut state = self.state.lock();
-        state.bytes += entry.batch.len() as u64;
-        state.entries.push(entry);
+        state.bytes += entry.bytes();
+        state.entries.push_back(entry);
         let wake = match state.waits_for {
             WaitsFor::Nothing => false,
             WaitsFor::Anything => true,
@@ -90,11 +121,11 @@ impl Queue {
         self.state.lock().bytes
     }
 
-    /// Everything that waits. Normally the first batch starts a pass at once; when the store is `loaded`, more are
-    /// gathered for a moment. `spare` is an empty vector whose memory is used again.
-    pub(crate) fn next(&self, spare: Vec<Entry>, loaded: bool) -> Work {
+    /// Returns when there is something to do. Normally the first entry is reason enough; when the store is `loaded`, more
+    /// are gathered for a moment.
+    pub(crate) fn wait(&self, loaded: bool) {
         let mut state = self.state.lock();
-        while state.entries.is_empty() && state.deleted.is_empty() && !state.stop {
+        while !state.has_work() {
             state.waits_for = WaitsFor::Anything;
             self.wake.wait(&mut state);
         }
@@ -104,13 +135,22 @@ impl Queue {
             self.wake.wait_while_for(&mut state, unfinished, GATHER_TIME);
         }
         state.waits_for = WaitsFor::Nothing;
-        state.bytes = 0;
-        let entries = std::mem::replace(&mut state.entries, spare);
-        Work { entries, deleted: std::mem::take(&mut state.deleted), stop: state.stop }
     }
 
-    /// While the disk is full: waits for deletions, which may bring room, at most `time`. Entries stay queued.
-    pub(crate) fn next_deleted(&self, time: Duration) -> (Vec<Arc<StoredLog>>, bool) {
+    /// Everything that waits, which may be nothing.
+    pub(crate) fn take(&self) -> Work {
+        let mut state = self.state.lock();
+        state.bytes = 0;
+        Work {
+            entries: std::mem::take(&mut state.entries),
+            deleted: std::mem::take(&mut state.deleted),
+            stop: state.stop,
+        }
+    }
+
+    /// While nothing can be committed: waits for deletions, which may bring room, or for the end, at most `time`. Entries
+    /// stay queued. Says whether the end is near.
+    pub(crate) fn wait_deleted(&self, time: Duration) -> (Vec<Arc<StoredLog>>, bool) {
         let mut state = self.state.lock();
         let nothing = |state: &mut State| state.deleted.is_empty() && !state.stop;
         self.wake.wait_while_for(&mut state, nothing, time);
@@ -119,11 +159,6 @@ impl Queue {
 
     /// Drops everything that waits.
     pub(crate) fn clear(&self) {
-        let dropped = {
-            let mut state = self.state.lock();
-            state.bytes = 0;
-            (std::mem::take(&mut state.entries), std::mem::take(&mut state.deleted))
-        };
-        drop(dropped);
+        drop(self.take());
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! The commit thread copies each batch once, into the current chunk; the slices that partitions and readers hold share
 //! the chunk's memory. A chunk is about 1 MiB; a batch above a quarter of that has a chunk of its own, so that no chunk is
-//! left mostly empty. When the chunks pass `ottla.tail.bytes`, the oldest leaves: its partitions forget the slices up to
-//! the offset they had reached in it. They may forget a slice early (a large batch is filed before the chunk that is being
-//! filled), never late, and never one that is not in a segment: only committed chunks are in the ring.
+//! left mostly empty. When the chunks pass `ottla.tail.bytes`, the oldest leaves, once all that is in it is in segments: its
+//! partitions forget the slices up to the offset they had reached in it. They may forget a slice early (a large batch is
+//! filed before the chunk that is being filled), never late, and never one that is not in a segment: what they had reached
+//! belongs to a commit that the segment writer is done with.
 
 use super::stored_log::StoredLog;
 use crate::base::{LeaderEpoch, Offset, Timestamp};
@@ -36,11 +37,13 @@ struct Chunk {
     slices: usize,
     /// Who has slices here, and up to which offset.
     holders: Vec<(Arc<StoredLog>, Offset)>,
+    /// The last commit that put something here.
+    commit: u64,
 }
 
 impl Chunk {
     fn over(rest: BytesMut) -> Self {
-        Chunk { capacity: rest.capacity(), rest, slices: 0, holders: Vec::new() }
+        Chunk { capacity: rest.capacity(), rest, slices: 0, holders: Vec::new(), commit: 0 }
     }
 
     fn cost(&self) -> u64 {
@@ -114,8 +117,9 @@ impl Ring {
         }
     }
 
-    /// The bytes copied since the last cut, all of `log` and up to the offset `upto`; immutable from here on.
-    pub(crate) fn cut(&mut self, log: &Arc<StoredLog>, upto: Offset) -> Bytes {
+    /// The bytes copied since the last cut, all of `log` and up to the offset `upto`; immutable from here on. `commit` is
+    /// the number of the commit that they belong to.
+    pub(crate) fn cut(&mut self, log: &Arc<StoredLog>, upto: Offset, commit: u64) -> Bytes {
         let own = self.own.take();
         let is_own = own.is_some();
         let Some(mut chunk) = own.or_else(|| self.filling.take()) else { return Bytes::new() };
@@ -125,6 +129,7 @@ impl Ring {
             Some(_) | None => chunk.holders.push((log.clone(), upto)),
         }
         chunk.slices += 1;
+        chunk.commit = commit;
         if is_own {
             self.full.push_back(chunk);
         } else {
@@ -143,11 +148,11 @@ impl Ring {
         self.evictions
     }
 
-    /// Lets the oldest chunks go until the rest fits. Only between passes: then every chunk is in segments.
-    pub(crate) fn trim(&mut self) {
+    /// Lets the oldest chunks go until the rest fits, as far as all that is in them is in segments: up to commit `written`.
+    pub(crate) fn trim(&mut self, written: u64) {
         let mut bytes = self.bytes();
         while bytes > self.tail_bytes {
-            let Some(mut chunk) = self.full.pop_front() else { return };
+            let Some(mut chunk) = self.full.pop_front_if(|chunk| chunk.commit <= written) else { return };
             bytes -= chunk.cost();
             self.evictions += 1;
             for (log, upto) in chunk.holders.drain(..) {

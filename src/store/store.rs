@@ -1,20 +1,25 @@
 //! The store itself: its start, its registry of logs, its ticks, its end.
 
-use super::commit;
+use super::checkpoint::CheckpointError;
+use super::checkpointer::Checkpointer;
+use super::commit::Committer;
 use super::config::StoreConfig;
 use super::core::Core;
 use super::counters::Counters;
 use super::data_dir::{self, DataDir, DataDirError, Stamp};
 use super::load;
+use super::recovery::{Recovered, Recovering, Recovery, Start, WalSizes};
 use super::room::Reserve;
 use super::stored_log::StoredLog;
+use super::threads::{Hands, Threads};
+use super::writer::SegmentWriter;
 use crate::base::{LeaderEpoch, TopicPartition};
 use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError};
+use crate::wal::{DiskWal, Pool, PoolStats, Wal, WalError};
 use parking_lot::Mutex;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Time between two passes over all logs that forget silent producers.
@@ -35,6 +40,12 @@ pub enum OpenError {
     /// A partition's files.
     #[error(transparent)]
     Log(#[from] LogOpenError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The write-ahead log.
+    #[error("the write-ahead log: {0}")]
+    Wal(#[from] WalError),
     /// Two directories hold the same partition.
     #[error("{} and {} both hold partition {id}", first.display(), second.display())]
     Twice {
@@ -61,14 +72,6 @@ pub enum ShutdownError {
     /// It failed before, or could not commit what was queued.
     #[error("the storage failed")]
     Failed,
-    /// A log could not be closed.
-    #[error("closing {id}: {error}")]
-    Log {
-        /// Whose log.
-        id: TopicPartition,
-        /// What the disk said.
-        error: io::Error,
-    },
     /// The last sync or the marker failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -90,54 +93,73 @@ pub struct Store {
     core: Arc<Core>,
     data_dir: DataDir,
     env: LogEnv,
-    commit: Mutex<Option<JoinHandle<()>>>,
+    threads: Threads,
     expired_at: Mutex<Duration>,
-    threads: usize,
-    was_clean: bool,
+    /// None in `os` mode.
+    pool: Option<Arc<Pool>>,
+    recovery: Recovery,
 }
 
+/// The topic's name, if there is such a partition: what no topic has any more is removed, not loaded.
+pub type TopicNames<'a> = dyn Fn(TopicPartition) -> Option<String> + Sync + 'a;
+
 impl Store {
-    /// Opens a claimed data directory: loads every partition in it, makes what was recovered durable, takes the clean
-    /// mark away, and starts the commit thread.
-    pub fn open(data_dir: DataDir, config: StoreConfig) -> Result<Arc<Self>, OpenError> {
+    /// Opens a claimed data directory: recovers every partition in it, makes what was recovered durable, takes the clean
+    /// mark away, and starts the threads.
+    pub fn open(data_dir: DataDir, config: StoreConfig, names: &TopicNames<'_>) -> Result<Arc<Self>, OpenError> {
         let path = data_dir.path().to_owned();
-        if data_dir.stamp().is_none() {
+        let (mut store, hands) = Self::recover(data_dir, config, names)?;
+        store.threads = Threads::start(&store.core, hands).map_err(|error| OpenError::Io { path, error })?;
+        Ok(Arc::new(store))
+    }
+
+    /// As [`Self::open`], with nobody who does the work.
+    pub(super) fn recover(
+        data_dir: DataDir,
+        config: StoreConfig,
+        names: &TopicNames<'_>,
+    ) -> Result<(Self, Hands), OpenError> {
+        let path = data_dir.path().to_owned();
+        let Some(directory_id) = data_dir.stamp().map(|stamp| stamp.directory_id) else {
             return Err(OpenError::Unclaimed { path });
-        }
+        };
         let on = |error| OpenError::Io { path: path.clone(), error };
-        let threads = config.open_threads.max(1);
+        let open_threads = config.open_threads.max(1);
         let settings = config.log_defaults.clone();
+        let wal = WalSizes { bytes: config.wal_bytes, first_file_bytes: config.wal_first_file_bytes };
         let disk = data_dir.disk().clone();
         let env = LogEnv { disk: disk.clone(), descriptors: Descriptors::new(config.open_files) };
         let was_clean = data_dir.is_clean().map_err(on)?;
-        let core = Core::new(disk.clone(), path.clone(), config);
-        // A sync that fails here is as final as any: the next start must not believe what memory holds.
-        let loaded = load::load(&core, &env, &settings, was_clean, threads)
-            .and_then(|loaded| {
-                if !was_clean {
-                    // Page cache is not durability: nobody sees what was recovered before it is on the medium.
-                    disk.sync_file_system(&path).map_err(on)?;
-                }
-                Ok(loaded)
-            })
-            .inspect_err(|_| data_dir::mark_failed(&*disk, &path))?;
+        let core = Core::new(disk, path.clone(), config);
+        let start = Start {
+            core: &core,
+            env: &env,
+            settings: &settings,
+            names,
+            directory_id,
+            was_clean,
+            threads: open_threads,
+            wal,
+        };
+        let Recovered { logs, checkpoint, incarnation, wal, report } = start.recover()?;
         data_dir.unmark().map_err(on)?;
         {
-            let mut logs = core.logs.lock();
-            for log in loaded {
-                logs.insert(log);
+            let mut registry = core.logs.lock();
+            for (id, Recovering { log, tip }) in logs {
+                registry.insert(StoredLog::new(core.clone(), id, (log, tip), settings.clone(), LeaderEpoch::UNKNOWN));
             }
         }
         core.check_room();
-        let commit = std::thread::Builder::new()
-            .name("ottla-commit".to_owned())
-            .spawn({
-                let core = core.clone();
-                move || commit::run(&core)
-            })
-            .map_err(on)?;
-        let (commit, expired_at) = (Mutex::new(Some(commit)), Mutex::new(core.clock.monotonic()));
-        Ok(Arc::new(Store { core, data_dir, env, commit, expired_at, threads, was_clean }))
+        let pool = wal.as_ref().map(DiskWal::pool);
+        let hands = Hands {
+            committer: Committer::new(core.clone(), wal.map(|wal| Box::new(wal) as Box<dyn Wal>)),
+            writer: SegmentWriter::new(core.clone()),
+            checkpointer: Checkpointer::new(core.clone(), checkpoint, incarnation),
+            pool: pool.clone(),
+        };
+        let expired_at = Mutex::new(core.clock.monotonic());
+        let store = Store { core, data_dir, env, threads: Threads::default(), expired_at, pool, recovery: report };
+        Ok((store, hands))
     }
 
     /// Whose data directory it is.
@@ -152,7 +174,27 @@ impl Store {
 
     /// Whether the last user of the data directory left it clean.
     pub fn was_clean(&self) -> bool {
-        self.was_clean
+        self.recovery.was_clean
+    }
+
+    /// What the start found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// The files of the write-ahead log; none in `os` mode.
+    pub fn wal(&self) -> Option<PoolStats> {
+        self.pool.as_ref().map(|pool| pool.stats())
+    }
+
+    /// Bytes that were committed and are not in segments yet.
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.core.handover.bytes()
+    }
+
+    /// Asks for a checkpoint now; it is made in the background.
+    pub fn checkpoint(&self) {
+        self.core.checkpoint_now();
     }
 
     /// The partition's log: what was loaded, or a new one without files. A live log of another topic id under the same
@@ -189,6 +231,7 @@ impl Store {
     /// write, before the removal is queued.
     fn retire(&self, log: &Arc<StoredLog>) {
         log.mark_deleted();
+        self.core.forgotten.lock().push(log.id());
         self.core.queue.push_deleted(log.clone());
     }
 
@@ -208,17 +251,6 @@ impl Store {
         let Some(log) = removed else { return false };
         log.tell(|listener| listener.deleted());
         true
-    }
-
-    /// Deletes every loaded log that `known` does not know: its topic was deleted, and a crash kept its files. Call it
-    /// once the metadata image is there, before serving. Returns how many there were.
-    pub fn remove_orphans(&self, known: &dyn Fn(TopicPartition) -> bool) -> usize {
-        let orphans: Vec<_> = self.logs().iter().map(|log| log.id()).filter(|id| !known(*id)).collect();
-        for &id in &orphans {
-            tracing::info!("{id} belongs to no topic: removing its files");
-            self.delete(id);
-        }
-        orphans.len()
     }
 
     /// Waits for room in the commit queue; see [`super::Room`].
@@ -288,26 +320,26 @@ impl Store {
         }
     }
 
-    /// Refuses appends, commits what is queued, closes every log, and marks the directory clean. Reads go on. The second
-    /// call does nothing. Blocks on the disk.
+    /// Refuses appends, commits what is queued, makes a last checkpoint, and marks the directory clean. Reads go on. The
+    /// second call does nothing. Blocks on the disk.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
-        let commit = self.commit.lock().take();
-        self.core.health.stop();
-        let Some(commit) = commit else { return Ok(()) };
-        let logs = self.logs();
-        for log in &logs {
+        if !self.core.health.stop() || !self.threads.are_running() {
+            return Ok(());
+        }
+        for log in &self.logs() {
             // An append that had not seen the stop is in the queue when its log's lock is free.
             log.barrier();
         }
-        self.core.queue.stop();
-        let panicked = commit.join().is_err();
+        let finished = self.threads.finish(&self.core);
         self.core.release_waiters();
-        if panicked || self.core.health.is_failed() {
+        if !finished || self.core.health.is_failed() {
             return Err(ShutdownError::Failed);
         }
-        load::in_parallel(self.threads, &logs, |log| {
-            log.close_clean().map_err(|error| ShutdownError::Log { id: log.id(), error })
-        })?;
+        self.leave_clean()
+    }
+
+    /// Everything is in segments and in the checkpoint.
+    pub(super) fn leave_clean(&self) -> Result<(), ShutdownError> {
         let trash = std::mem::take(&mut *self.core.trash.lock());
         for path in trash {
             load::discard(&self.core, &path);
@@ -320,13 +352,11 @@ impl Store {
 }
 
 impl Drop for Store {
-    /// A store that is dropped without a shutdown is left as a crash leaves it, but the thread ends.
+    /// A store that is dropped without a shutdown is left as a crash leaves it, but the threads end.
     fn drop(&mut self) {
         self.core.health.stop();
-        self.core.queue.stop();
-        if let Some(commit) = self.commit.lock().take() {
-            // A panic of the thread has failed the store already.
-            let _ = commit.join();
+        if self.threads.are_running() {
+            self.threads.finish(&self.core);
             self.core.release_waiters();
         }
         // The logs hold what the store's parts share, which holds the logs.

@@ -1,16 +1,16 @@
 //! One partition's log as the store keeps it: the append path, the memory tail, the durable offset.
 //!
 //! ```text
-//!   log start       tail start      durable         end
-//!      |---- segments ---|--------------|
-//!                        |-- in memory -|-- queued --|
+//!   log start     tail start      written         durable         end
+//!      |------------- segments -------|
+//!                     |--------- in memory ----------|-- queued --|
 //! ```
 //!
-//! Everything in the tail is in a segment too (tail start <= the segments' written end): a read that finds nothing in the
-//! tail finds it on disk, with no gap in between.
+//! The tail's start is never above the segments' written end: a read that finds nothing in the tail finds it on disk, with
+//! no gap in between. In `os` mode written and durable are the same.
 
 use super::core::Core;
-use super::queue::Entry;
+use super::queue::{Entry, What};
 use super::room::Room;
 use crate::base::{LeaderEpoch, Offset, Timestamp, TopicPartition, Watermarks};
 use crate::log::{self, Admission, Log, LogSettings, Segment, Tip};
@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -111,6 +112,10 @@ pub struct StoredLog {
     pub(super) number: u64,
     pub(super) log: Log,
     pub(super) state: Mutex<State>,
+    /// The end of what segments hold.
+    written: AtomicI64,
+    /// Whether it will be in the next checkpoint.
+    dirty: AtomicBool,
     listener: OnceLock<Weak<dyn DurableListener>>,
 }
 
@@ -119,6 +124,8 @@ pub(super) struct State {
     pub(super) settings: Arc<LogSettings>,
     pub(super) epoch: LeaderEpoch,
     pub(super) durable: Offset,
+    /// The log start that a crash does not take back.
+    pub(super) durable_start: Offset,
     pub(super) tail: VecDeque<TailEntry>,
     pub(super) deleted: bool,
 }
@@ -142,9 +149,19 @@ impl StoredLog {
     ) -> Arc<Self> {
         // What was recovered was made durable before anybody sees it.
         let durable = tip.end();
-        let state = State { tip, settings, epoch, durable, tail: VecDeque::new(), deleted: false };
+        let durable_start = tip.log_start();
+        let state = State { tip, settings, epoch, durable, durable_start, tail: VecDeque::new(), deleted: false };
         let number = core.next_log_number();
-        Arc::new(StoredLog { core, id, number, log, state: Mutex::new(state), listener: OnceLock::new() })
+        Arc::new(StoredLog {
+            core,
+            id,
+            number,
+            log,
+            state: Mutex::new(state),
+            written: AtomicI64::new(durable.0),
+            dirty: AtomicBool::new(false),
+            listener: OnceLock::new(),
+        })
     }
 
     /// Whose log it is.
@@ -212,8 +229,8 @@ impl StoredLog {
             }
             Admission::Append(placement) => {
                 let (base, last, append_time) = (placement.base, placement.last, placement.append_time);
-                let _room = room.take(u64::from(size));
-                core.queue.push(Entry { log: self.clone(), placement, batch, _room });
+                let room = room.take(u64::from(size));
+                core.queue.push(Entry { log: self.clone(), what: What::Batch { placement, batch, room } });
                 Appended { base, last, append_time, duplicate: false }
             }
         };
@@ -255,25 +272,88 @@ impl StoredLog {
         self.log.bytes_on_disk()
     }
 
-    /// The commit thread made everything below `durable` durable; `slices` are the batches that got there.
-    pub(super) fn publish(&self, slices: Vec<TailEntry>, durable: Offset) {
+    /// Raises the log start, durably when [`Self::durable_start`] has come so far; it never falls, and never passes the
+    /// durable offset. Nothing below it is read any more.
+    pub fn raise_log_start(self: &Arc<Self>, start: Offset) -> Result<(), AppendError> {
+        let mut state = self.state.lock();
+        if state.deleted {
+            return Err(AppendError::Deleted);
+        }
+        self.core.health.check_append()?;
+        let start = start.min(state.durable);
+        if start > state.tip.log_start() {
+            state.tip.set_log_start(start);
+            self.core.queue.push(Entry { log: self.clone(), what: What::LogStart(start) });
+        }
+        Ok(())
+    }
+
+    /// Has the sealed segments removed that lie wholly below the log start.
+    pub fn remove_segments(self: &Arc<Self>) -> Result<(), AppendError> {
+        let state = self.state.lock();
+        if state.deleted {
+            return Err(AppendError::Deleted);
+        }
+        self.core.health.check_append()?;
+        let below = state.tip.log_start();
+        self.core.queue.push(Entry { log: self.clone(), what: What::RemoveBelow(below) });
+        Ok(())
+    }
+
+    /// The log start that a crash does not take back.
+    pub fn durable_start(&self) -> Offset {
+        self.state.lock().durable_start
+    }
+
+    /// Everything below `durable` became durable, and the log start; `slices` are the batches that got there.
+    pub(super) fn publish(&self, slices: Vec<TailEntry>, durable: Option<Offset>, start: Option<Offset>) {
         let watermarks = {
             let mut state = self.state.lock();
-            if state.deleted {
+            if state.deleted || (durable.is_none() && start.is_none()) {
                 return;
             }
-            assert!(
-                state.durable < durable && durable <= state.tip.end(),
-                "{}: durable offset goes from {} to {durable}, the end is {}",
-                self.id,
-                state.durable,
-                state.tip.end()
-            );
-            state.durable = durable;
+            if let Some(durable) = durable {
+                assert!(
+                    state.durable < durable && durable <= state.tip.end(),
+                    "{}: durable offset goes from {} to {durable}, the end is {}",
+                    self.id,
+                    state.durable,
+                    state.tip.end()
+                );
+                state.durable = durable;
+            }
+            state.durable_start = state.durable_start.max(start.unwrap_or(Offset::ZERO));
             state.tail.extend(slices);
             state.watermarks()
         };
         self.tell(|listener| listener.advanced(watermarks));
+    }
+
+    /// The segment writer is done up to here.
+    pub(super) fn set_written(&self, upto: Option<Offset>) {
+        if let Some(upto) = upto {
+            self.written.store(upto.0, Ordering::SeqCst);
+        }
+    }
+
+    /// The end of what segments hold.
+    pub(super) fn written(&self) -> Offset {
+        Offset(self.written.load(Ordering::SeqCst))
+    }
+
+    /// Says whether it was not marked before.
+    pub(super) fn mark_dirty(&self) -> bool {
+        !self.dirty.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn unmark_dirty(&self) {
+        self.dirty.store(false, Ordering::SeqCst);
+    }
+
+    /// The end, and the state exactly as of it, as a checkpoint keeps it.
+    pub(super) fn capture(&self) -> (Offset, Bytes) {
+        let state = self.state.lock();
+        (state.tip.end(), state.tip.encode())
     }
 
     /// The ring dropped the chunk that held this log's slices up to `upto`.

@@ -20,7 +20,7 @@ use super::files::{Writer, jitter_seed};
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
 use super::survey::{Depth, Flaw, FlawKind, Order, survey};
-use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names};
+use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
 use crate::base::{Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
 use crate::record::BatchHeader;
@@ -167,10 +167,11 @@ impl Opening<'_> {
         bases.sort_unstable();
         let Some(&active_base) = bases.last() else { return Ok(None) };
         self.check_topic(topic)?;
-        let mut log_start = bases[0];
+        let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
         if let OpenHow::From(at) = how {
             if let Some((segments, tip, writer, report)) = self.from_tip(&bases, at)? {
-                let tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
+                let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
+                tip.set_log_start(log_start);
                 return Ok(Some((segments, tip, writer, report)));
             }
             log_start = log_start.max(at.log_start);
@@ -244,6 +245,14 @@ impl Opening<'_> {
 
     fn read_small(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         read_optional(&*self.env.disk, path, SMALL_FILE_BYTES_MAX)
+    }
+
+    /// The log start that was noted since the checkpoint.
+    fn noted_start(&self) -> io::Result<Option<Offset>> {
+        if !self.files.contains_key(start_file::FILE_NAME) {
+            return Ok(None);
+        }
+        Ok(self.read_small(&self.dir.join(start_file::FILE_NAME))?.and_then(|bytes| start_file::decode(&bytes)))
     }
 
     fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {

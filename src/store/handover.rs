@@ -1,0 +1,175 @@
+//! From the commit thread to the segment writer: what is in the log of the disk (or needs none) and goes to segments.
+//!
+//! In the order of commits, each partition's batches in the order of their offsets. Bounded by bytes: a writer that falls
+//! behind holds up the commits ([`Handover::is_behind`]). Removals of deleted logs overtake: their batches are dropped.
+
+use super::room::Room;
+use super::stored_log::{StoredLog, TailEntry};
+use crate::base::Offset;
+use crate::log::Placed;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One partition's part of a commit, or of several.
+pub(crate) struct Group {
+    pub(crate) log: Arc<StoredLog>,
+    pub(crate) placed: Vec<Placed>,
+    /// For readers in memory; given to the log when it is published.
+    pub(crate) slices: Vec<TailEntry>,
+    /// The end of the last batch.
+    pub(crate) upto: Option<Offset>,
+    pub(crate) log_start: Option<Offset>,
+    pub(crate) remove_below: Option<Offset>,
+    pub(crate) bytes: u64,
+}
+
+impl Group {
+    pub(crate) fn new(log: Arc<StoredLog>) -> Self {
+        Group {
+            log,
+            placed: Vec::new(),
+            slices: Vec::new(),
+            upto: None,
+            log_start: None,
+            remove_below: None,
+            bytes: 0,
+        }
+    }
+
+    /// Takes in what follows of the same partition.
+    pub(crate) fn absorb(&mut self, next: Group) {
+        self.placed.extend(next.placed);
+        self.slices.extend(next.slices);
+        self.upto = next.upto.or(self.upto);
+        self.log_start = next.log_start.max(self.log_start);
+        self.remove_below = next.remove_below.max(self.remove_below);
+        self.bytes += next.bytes;
+    }
+}
+
+/// One commit on its way to segments.
+pub(crate) struct Handed {
+    /// Its number, from 1.
+    pub(crate) commit: u64,
+    pub(crate) groups: Vec<Group>,
+    /// Room that is given back when the segments have the batches.
+    pub(crate) rooms: Vec<Room>,
+}
+
+#[derive(Default)]
+struct State {
+    commits: VecDeque<Handed>,
+    removed: Vec<Arc<StoredLog>>,
+    /// Bytes that are not in segments.
+    bytes: u64,
+    /// The last commit that is in segments, as all before it.
+    written: u64,
+    stop: bool,
+}
+
+/// The queue between the two.
+pub(crate) struct Handover {
+    state: Mutex<State>,
+    /// The writer sleeps here.
+    wake: Condvar,
+    /// Who waits for the writer sleeps here.
+    moved: Condvar,
+    bytes_max: u64,
+}
+
+impl Handover {
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        Handover { state: Mutex::default(), wake: Condvar::new(), moved: Condvar::new(), bytes_max }
+    }
+
+    pub(crate) fn push(&self, handed: Handed) {
+        let mut state = self.state.lock();
+        state.bytes += handed.groups.iter().map(|group| group.bytes).sum::<u64>();
+        state.commits.push_back(handed);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn push_removed(&self, logs: Vec<Arc<StoredLog>>) {
+        if !logs.is_empty() {
+            self.state.lock().removed.extend(logs);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The writer ends when it has written what was handed over.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stop = true;
+        self.wake.notify_all();
+        self.moved.notify_all();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stop
+    }
+
+    /// Bytes that are not in segments yet.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state.lock().bytes
+    }
+
+    /// Whether the commits must wait for the writer.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.bytes() > self.bytes_max
+    }
+
+    /// The last commit that is in segments, as all before it.
+    pub(crate) fn written(&self) -> u64 {
+        self.state.lock().written
+    }
+
+    /// Everything that was handed over, which may be nothing.
+    pub(crate) fn take(&self) -> VecDeque<Handed> {
+        std::mem::take(&mut self.state.lock().commits)
+    }
+
+    pub(crate) fn take_removed(&self) -> Vec<Arc<StoredLog>> {
+        std::mem::take(&mut self.state.lock().removed)
+    }
+
+    /// The writer has brought everything up to this commit into segments.
+    pub(crate) fn done(&self, commit: u64, bytes: u64) {
+        let mut state = self.state.lock();
+        state.written = commit;
+        state.bytes -= bytes;
+        drop(state);
+        self.moved.notify_all();
+    }
+
+    /// The writer sleeps until there is work or the end; at most `time` when it has work that it can't do now.
+    pub(crate) fn sleep(&self, time: Option<Duration>) {
+        let mut state = self.state.lock();
+        let nothing = |state: &mut State| state.commits.is_empty() && state.removed.is_empty() && !state.stop;
+        match time {
+            None => self.wake.wait_while(&mut state, nothing),
+            Some(time) => {
+                let nothing = |state: &mut State| state.removed.is_empty() && !state.stop;
+                self.wake.wait_while_for(&mut state, nothing, time);
+            }
+        }
+    }
+
+    /// Sleeps until the writer has moved on, at most `time`.
+    pub(crate) fn await_progress(&self, time: Duration) {
+        let mut state = self.state.lock();
+        let written = state.written;
+        self.moved.wait_while_for(&mut state, |state| state.written == written && !state.stop, time);
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.lock();
+        let dropped = (std::mem::take(&mut state.commits), std::mem::take(&mut state.removed));
+        state.bytes = 0;
+        drop(state);
+        drop(dropped);
+        self.moved.notify_all();
+    }
+}

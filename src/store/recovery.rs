@@ -1,0 +1,263 @@
+//! From what a run left to logs that may be served: checkpoint, segments, write-ahead log, in that order.
+//!
+//! Nothing is published before all of it is durable, and nothing that the next crash would need is given up before that:
+//! the old write-ahead log and checkpoint stay whole until the new checkpoint, of the next incarnation, replaces them in
+//! one rename. A crash in the middle of a recovery is just another crash.
+
+use super::checkpoint::{Change, Checkpoint, Loaded, Position};
+use super::config::Durability;
+use super::core::Core;
+use super::data_dir;
+use super::load::{self, Names};
+use super::store::OpenError;
+use crate::base::{Offset, TopicPartition};
+use crate::io::disk::Disk;
+use crate::log::{Log, LogEnv, LogSettings, Placed, Tip};
+use crate::record::Batches;
+use crate::wal::{self, DiskWal, Origin, ReplayedChunk, Sequence, WalConfig};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Where the write-ahead log lives in the data directory.
+pub(super) const WAL_DIR: &str = "wal";
+
+/// Largest file of the write-ahead log, bytes.
+const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a start found and did.
+#[derive(Clone, Default, Debug)]
+pub struct Recovery {
+    /// Whether the last user of the data directory left it clean.
+    pub was_clean: bool,
+    /// Chunks of the write-ahead log that were read.
+    pub chunks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Batches that were missing in segments and came back from the write-ahead log.
+    pub batches: u64,
+    /// Whether the write-ahead log ended in a chunk that was not whole, as a crash leaves it.
+    pub torn: bool,
+    /// What is damaged, lost or missing, each in a line.
+    pub damage: Vec<String>,
+    /// Directories of partitions that no topic has any more.
+    pub orphans: u64,
+}
+
+/// A log on its way back.
+pub(super) struct Recovering {
+    pub(super) log: Log,
+    pub(super) tip: Tip,
+}
+
+/// What a recovery ends with.
+pub(super) struct Recovered {
+    pub(super) logs: HashMap<TopicPartition, Recovering>,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) incarnation: u64,
+    /// None in `os` mode.
+    pub(super) wal: Option<DiskWal>,
+    pub(super) report: Recovery,
+}
+
+/// What a start goes by.
+pub(super) struct Start<'a> {
+    pub(super) core: &'a Arc<Core>,
+    pub(super) env: &'a LogEnv,
+    pub(super) settings: &'a Arc<LogSettings>,
+    pub(super) names: &'a Names<'a>,
+    pub(super) directory_id: Uuid,
+    pub(super) was_clean: bool,
+    pub(super) threads: usize,
+    pub(super) wal: WalSizes,
+}
+
+/// Sizes of the write-ahead log, bytes.
+#[derive(Clone, Copy)]
+pub(super) struct WalSizes {
+    pub(super) bytes: u64,
+    pub(super) first_file_bytes: u64,
+}
+
+impl Start<'_> {
+    /// Recovers. A write or sync that fails here is as final as any.
+    pub(super) fn recover(&self) -> Result<Recovered, OpenError> {
+        let core = self.core;
+        let loaded = Checkpoint::load(&core.disk, &core.path, self.directory_id)?;
+        if let Some(loaded) = &loaded {
+            loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
+        }
+        self.rebuild(loaded.as_ref()).inspect_err(|_| data_dir::mark_failed(&*core.disk, &core.path))
+    }
+
+    fn rebuild(&self, loaded: Option<&Loaded>) -> Result<Recovered, OpenError> {
+        let core = self.core;
+        let mut report = Recovery { was_clean: self.was_clean, ..Recovery::default() };
+        let mut logs = load::load(self, loaded, &mut report)?;
+        if let Some(loaded) = loaded {
+            self.replay(loaded.position, &mut logs, &mut report)?;
+        }
+        if !self.was_clean || report.chunks > 0 {
+            for Recovering { log, .. } in logs.values() {
+                log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
+            }
+            // Page cache is not durability: nobody sees what was recovered before it is on the medium.
+            self.sync()?;
+        }
+        let incarnation = loaded.map_or(0, |loaded| loaded.position.incarnation) + 1;
+        let puts = logs.iter().map(|(id, Recovering { log, tip })| Change::Put {
+            id: *id,
+            dir: load::name_of(log.dir()),
+            state: tip.encode(),
+        });
+        let position = Position { incarnation, live_from: Sequence::FIRST.0 };
+        let checkpoint = Checkpoint::create(&core.disk, &core.path, self.directory_id, position, puts)?;
+        let wal = match core.durability {
+            Durability::Os => None,
+            Durability::Fsync => Some(DiskWal::create(core.disk.clone(), self.wal_config(), incarnation)?),
+        };
+        Ok(Recovered { logs, checkpoint, incarnation, wal, report })
+    }
+
+    fn wal_config(&self) -> WalConfig {
+        WalConfig {
+            dir: wal_dir(&self.core.path),
+            directory_id: self.directory_id,
+            bytes: self.wal.bytes,
+            first_file_bytes: self.wal.first_file_bytes,
+            file_bytes_max: WAL_FILE_BYTES_MAX.min(self.wal.bytes),
+        }
+    }
+
+    fn sync(&self) -> Result<(), OpenError> {
+        let Core { disk, path, .. } = &**self.core;
+        disk.sync_file_system(path).map_err(|error| OpenError::Io { path: path.clone(), error })
+    }
+
+    /// Brings back from the write-ahead log what segments lack.
+    fn replay(
+        &self,
+        position: Position,
+        logs: &mut HashMap<TopicPartition, Recovering>,
+        report: &mut Recovery,
+    ) -> Result<(), OpenError> {
+        let origin = Origin {
+            directory_id: self.directory_id,
+            incarnation: position.incarnation,
+            live_from: Sequence(position.live_from),
+        };
+        let mut replay = wal::replay(&self.core.disk, &wal_dir(&self.core.path), &origin)?;
+        while let Some(chunk) = replay.next()? {
+            self.take(&chunk, logs, report)?;
+        }
+        let found = replay.report();
+        (report.chunks, report.bytes, report.torn) = (found.chunks, found.bytes, found.torn.is_some());
+        if let Some(torn) = &found.torn {
+            tracing::info!("the write-ahead log ends in a torn chunk, which nobody was told of: {torn}");
+        }
+        for damage in &found.damaged {
+            tracing::error!("the write-ahead log is damaged: {damage}");
+            report.damage.push(damage.to_string());
+        }
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        chunk: &ReplayedChunk,
+        logs: &mut HashMap<TopicPartition, Recovering>,
+        report: &mut Recovery,
+    ) -> Result<(), OpenError> {
+        let mut rest = chunk.payload.clone();
+        for entry in &chunk.entries {
+            let id = entry.id();
+            let bytes = match entry {
+                wal::Entry::Batches { length, .. } => rest.split_to(*length as usize),
+                _ => Bytes::new(),
+            };
+            // A topic that was deleted since then: nothing of it comes back.
+            let Some(name) = (self.names)(id) else { continue };
+            let recovering = logs.entry(id).or_insert_with(|| {
+                let (log, tip) = Log::create(self.env, self.core.path.join(load::dir_name(&name, id.partition)), id.topic);
+                Recovering { log, tip }
+            });
+            self.apply(*entry, bytes, id, recovering, report)?;
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &self,
+        entry: wal::Entry,
+        bytes: Bytes,
+        id: TopicPartition,
+        recovering: &mut Recovering,
+        report: &mut Recovery,
+    ) -> Result<(), OpenError> {
+        let on = |log: &Log, error| OpenError::Io { path: log.dir().to_owned(), error };
+        match entry {
+            wal::Entry::Batches { .. } => {
+                let placed = self.place(&bytes, id, &mut recovering.tip, report);
+                report.batches += placed.len() as u64;
+                recovering.log.write(&placed).map_err(|error| on(&recovering.log, error))
+            }
+            wal::Entry::LogStart { start, .. } => {
+                recovering.tip.set_log_start(start);
+                recovering.log.note_start(recovering.tip.log_start()).map_err(|error| on(&recovering.log, error))
+            }
+            wal::Entry::RemoveBelow { below, .. } => {
+                recovering.log.remove_segments_below(below).map_err(|error| on(&recovering.log, error))?;
+                Ok(())
+            }
+            wal::Entry::Epoch { epoch, .. } => {
+                recovering.tip.begin_epoch(epoch);
+                Ok(())
+            }
+            wal::Entry::Reset { at, .. } => self.reset(at, id, recovering).map_err(|error| on(&recovering.log, error)),
+        }
+    }
+
+    /// Places the batches that segments lack. What is there already is passed over.
+    fn place(&self, bytes: &Bytes, id: TopicPartition, tip: &mut Tip, report: &mut Recovery) -> Vec<Placed> {
+        let (mut placed, mut at, now) = (Vec::new(), 0, self.core.clock.now());
+        for batch in Batches::new(bytes) {
+            let Ok((header, batch)) = batch else {
+                // The chunk's checksum fits: it was written so.
+                report.damage.push(format!("{id}: the write-ahead log holds bytes that are no batch"));
+                break;
+            };
+            let end = at + batch.len();
+            if header.last_offset() >= tip.end() {
+                if header.base_offset < tip.end() {
+                    let (base, last, end) = (header.base_offset, header.last_offset(), tip.end());
+                    report.damage.push(format!("{id}: offsets {base} to {last} are only partly in segments, up to {end}"));
+                    break;
+                }
+                if header.base_offset > tip.end() {
+                    let (from, to) = (tip.end(), header.base_offset);
+                    tracing::error!("{id}: the records from offset {from} to {to} are missing");
+                    report.damage.push(format!("{id}: the records from offset {from} to {to} are missing"));
+                }
+                let placement = tip.replay(&header, now, self.settings);
+                placed.push(Placed { placement, bytes: bytes.slice(at..end) });
+            }
+            at = end;
+        }
+        placed
+    }
+
+    fn reset(&self, at: Offset, id: TopicPartition, recovering: &mut Recovering) -> std::io::Result<()> {
+        let dir: PathBuf = recovering.log.dir().to_owned();
+        recovering.log.delete()?;
+        let (log, _) = Log::create(self.env, dir, id.topic);
+        recovering.tip = recovering.tip.reset(at);
+        recovering.log = log;
+        Ok(())
+    }
+}
+
+fn wal_dir(path: &Path) -> PathBuf {
+    path.join(WAL_DIR)
+}
