@@ -88,7 +88,7 @@ impl Broker {
         let image = metadata.image();
         let name = |id: TopicPartition| {
             let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
-            Some(topic.name.to_string())
+            Some((*topic.name).to_owned())
         };
         let store = Store::open(data_dir, store, &name)?;
         metadata.commit(vec![Change::StartBroker { node, rack }]).await?;

@@ -3,7 +3,7 @@
 use crate::base::Clock;
 use crate::log::LogSettings;
 pub use crate::wal::WAL_BYTES;
-use crate::wal::WAL_FIRST_FILE_BYTES;
+use crate::wal::FIRST_FILE_BYTES;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ impl StoreConfig {
             tail_bytes: TAIL_BYTES,
             queue_bytes: QUEUE_BYTES,
             wal_bytes: WAL_BYTES,
-            wal_first_file_bytes: WAL_FIRST_FILE_BYTES,
+            wal_first_file_bytes: FIRST_FILE_BYTES,
             checkpoint_every: CHECKPOINT_EVERY,
             reserve_bytes: DISK_RESERVE_BYTES,
             open_threads: OPEN_THREADS,

@@ -47,6 +47,10 @@ pub struct Counters {
     pub sync_us: Counter,
     /// Syncs by duration: `SYNC_BUCKETS_US`, then the longer ones. Not cumulative.
     pub sync_buckets: [Counter; SYNC_BUCKETS_US.len() + 1],
+    /// Checkpoints that were made.
+    pub checkpoints: Counter,
+    /// Bytes of the checkpoint's file now.
+    pub checkpoint_bytes: Counter,
     /// Bytes of the ring now, chunks in whole.
     pub ring_bytes: Counter,
     /// Chunks that left the ring.

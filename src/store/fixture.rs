@@ -1,5 +1,6 @@
 //! A store on a disk in memory, for tests.
 
+use super::threads::Hands;
 use super::{DataDir, Durability, OpenError, Store, StoreConfig, StoredLog};
 use crate::base::{
     Clock, FileRange, LeaderEpoch, ManualClock, NodeId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
@@ -10,7 +11,7 @@ use crate::log::LogSettings;
 use crate::record::BatchBuilder;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -22,10 +23,45 @@ const MIB: u64 = 1 << 20;
 /// A disk whose syncs can be held up.
 pub(crate) struct GatedDisk {
     disk: FaultyDisk,
-    /// Syncs of the file system.
-    whole: Gate,
-    /// Syncs of directories; in a pass of the commit thread only a roll makes one.
+    /// Syncs of the write-ahead log.
+    log: Arc<Gate>,
+    /// Syncs of directories; while batches are written only a roll makes one.
     pub(crate) names: Gate,
+}
+
+/// A file of the write-ahead log.
+struct GatedFile {
+    file: Arc<dyn File>,
+    gate: Arc<Gate>,
+}
+
+impl FileRange for GatedFile {
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        self.file.read_at(buf, position)
+    }
+
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        self.file.read_cached(buf, position)
+    }
+}
+
+impl File for GatedFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.file.write_at(parts, position)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.gate.pass();
+        self.file.sync_data()
+    }
 }
 
 /// What waits while it is closed.
@@ -66,25 +102,27 @@ impl Gate {
 }
 
 impl GatedDisk {
-    /// From now on every sync of the file system waits.
+    /// From now on every sync of the write-ahead log waits.
     pub(crate) fn close(&self) {
-        self.whole.close();
+        self.log.close();
     }
 
     /// Lets the syncs go on.
     pub(crate) fn open_gate(&self) {
-        self.whole.open();
+        self.log.open();
     }
 
     /// Returns when a sync waits at the gate.
     pub(crate) fn await_sync(&self) {
-        self.whole.await_one();
+        self.log.await_one();
     }
 }
 
 impl Disk for GatedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
-        self.disk.open(path, how)
+        let file = self.disk.open(path, how)?;
+        let is_log = path.extension().is_some_and(|extension| extension == "wal");
+        Ok(if is_log { Arc::new(GatedFile { file, gate: self.log.clone() }) } else { file })
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -117,7 +155,6 @@ impl Disk for GatedDisk {
     }
 
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        self.whole.pass();
         self.disk.sync_file_system(path)
     }
 
@@ -143,7 +180,11 @@ pub(crate) struct Bench {
     pub(crate) tail_bytes: u64,
     pub(crate) queue_bytes: u64,
     pub(crate) reserve_bytes: u64,
+    pub(crate) wal_bytes: u64,
+    pub(crate) open_threads: usize,
     pub(crate) failures: Arc<Mutex<Vec<String>>>,
+    /// The topics' names, by id; what has none was deleted.
+    pub(crate) names: Arc<dyn Fn(TopicPartition) -> Option<String> + Send + Sync>,
 }
 
 impl Bench {
@@ -152,7 +193,7 @@ impl Bench {
     }
 
     pub(crate) fn on(disk: FaultyDisk) -> Self {
-        let gated = GatedDisk { disk: disk.clone(), whole: Gate::default(), names: Gate::default() };
+        let gated = GatedDisk { disk: disk.clone(), log: Arc::default(), names: Gate::default() };
         Bench {
             disk,
             gated: Arc::new(gated),
@@ -161,7 +202,10 @@ impl Bench {
             tail_bytes: 4 * MIB,
             queue_bytes: 4 * MIB,
             reserve_bytes: MIB,
+            wal_bytes: 8 * MIB,
+            open_threads: 3,
             failures: Arc::default(),
+            names: Arc::new(|id| Some(format!("topic{}", id.topic.0.as_u128()))),
         }
     }
 
@@ -169,7 +213,24 @@ impl Bench {
         PathBuf::from("data")
     }
 
+    /// A start that knows these topics only.
+    pub(crate) fn naming(mut self, names: impl Fn(TopicPartition) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.names = Arc::new(names);
+        self
+    }
+
     pub(crate) fn try_open(&self) -> Result<Arc<Store>, OpenError> {
+        let (data_dir, config) = self.claimed()?;
+        Store::open(data_dir, config, &*self.names)
+    }
+
+    /// A store that is moved step by step.
+    pub(crate) fn try_open_by_hand(&self) -> Result<(Store, Hands), OpenError> {
+        let (data_dir, config) = self.claimed()?;
+        Store::recover(data_dir, config, &*self.names)
+    }
+
+    fn claimed(&self) -> Result<(DataDir, StoreConfig), OpenError> {
         let mut data_dir = DataDir::open(self.gated.clone(), &Self::dir())?;
         data_dir.claim("cluster", NodeId(1), Uuid::from_u128(7))?;
         let failures = self.failures.clone();
@@ -180,11 +241,13 @@ impl Bench {
             tail_bytes: self.tail_bytes,
             queue_bytes: self.queue_bytes,
             reserve_bytes: self.reserve_bytes,
-            open_threads: 3,
+            wal_bytes: self.wal_bytes,
+            wal_first_file_bytes: self.wal_bytes / 8,
+            open_threads: self.open_threads,
             open_files: 16,
             ..StoreConfig::new(Arc::new(settings()), clock, on_failure)
         };
-        Store::open(data_dir, config)
+        Ok((data_dir, config))
     }
 
     pub(crate) fn open(&self) -> Arc<Store> {

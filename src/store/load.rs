@@ -1,13 +1,13 @@
 //! Partition directories: their names, their loading at the start, their removal.
 
-use super::checkpoint::Loaded;
+use super::checkpoint::{Kept, Loaded};
 use super::core::Core;
 use super::recovery::{Recovering, Recovery, Start};
 use super::store::OpenError;
 use crate::base::{PartitionIndex, TopicPartition};
 use crate::log::{Log, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,9 +84,9 @@ pub(super) fn load(
     start: &Start<'_>,
     loaded: Option<&Loaded>,
     report: &mut Recovery,
-) -> Result<HashMap<TopicPartition, Recovering>, OpenError> {
+) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
     let found = find(start, loaded, report)?;
-    let opened = Mutex::new((HashMap::with_capacity(found.len()), Vec::new()));
+    let opened = Mutex::new((BTreeMap::new(), Vec::new()));
     in_parallel(start.threads, &found, |Found { dir, id, tip }| {
         let how = match tip {
             Some(tip) => OpenHow::From(tip),
@@ -111,9 +111,9 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let core = start.core;
     let on = |error| OpenError::Io { path: core.path.clone(), error };
     let none = HashMap::new();
-    let records = loaded.map_or(&none, |loaded| &loaded.records);
+    let records: &HashMap<TopicPartition, Kept> = loaded.map_or(&none, |loaded| &loaded.records);
     let by_dir: HashMap<&str, TopicPartition> = records.iter().map(|(id, kept)| (&*kept.dir, *id)).collect();
-    let mut dirs = HashMap::<TopicPartition, PathBuf>::new();
+    let mut dirs = BTreeMap::<TopicPartition, PathBuf>::new();
     for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
         let dir = core.path.join(&entry.name);
         if entry.name.ends_with(DELETE_SUFFIX) {

@@ -39,6 +39,8 @@ mod queue;
 mod recovery;
 mod ring;
 mod room;
+#[cfg(test)]
+mod simulation_tests;
 #[allow(clippy::module_inception)] // the store of the store: the one name that fits
 mod store;
 mod stored_log;

@@ -11,12 +11,11 @@ use super::data_dir;
 use super::load::{self, Names};
 use super::store::OpenError;
 use crate::base::{Offset, TopicPartition};
-use crate::io::disk::Disk;
 use crate::log::{Log, LogEnv, LogSettings, Placed, Tip};
 use crate::record::Batches;
 use crate::wal::{self, DiskWal, Origin, ReplayedChunk, Sequence, WalConfig};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -54,7 +53,7 @@ pub(super) struct Recovering {
 
 /// What a recovery ends with.
 pub(super) struct Recovered {
-    pub(super) logs: HashMap<TopicPartition, Recovering>,
+    pub(super) logs: BTreeMap<TopicPartition, Recovering>,
     pub(super) checkpoint: Checkpoint,
     pub(super) incarnation: u64,
     /// None in `os` mode.
@@ -140,7 +139,7 @@ impl Start<'_> {
     fn replay(
         &self,
         position: Position,
-        logs: &mut HashMap<TopicPartition, Recovering>,
+        logs: &mut BTreeMap<TopicPartition, Recovering>,
         report: &mut Recovery,
     ) -> Result<(), OpenError> {
         let origin = Origin {
@@ -148,7 +147,7 @@ impl Start<'_> {
             incarnation: position.incarnation,
             live_from: Sequence(position.live_from),
         };
-        let mut replay = wal::replay(&self.core.disk, &wal_dir(&self.core.path), &origin)?;
+        let mut replay = wal::replay(&*self.core.disk, &wal_dir(&self.core.path), &origin)?;
         while let Some(chunk) = replay.next()? {
             self.take(&chunk, logs, report)?;
         }
@@ -167,12 +166,12 @@ impl Start<'_> {
     fn take(
         &self,
         chunk: &ReplayedChunk,
-        logs: &mut HashMap<TopicPartition, Recovering>,
+        logs: &mut BTreeMap<TopicPartition, Recovering>,
         report: &mut Recovery,
     ) -> Result<(), OpenError> {
         let mut rest = chunk.payload.clone();
         for entry in &chunk.entries {
-            let id = entry.id();
+            let id = id_of(entry);
             let bytes = match entry {
                 wal::Entry::Batches { length, .. } => rest.split_to(*length as usize),
                 _ => Bytes::new(),
@@ -255,6 +254,16 @@ impl Start<'_> {
         recovering.tip = recovering.tip.reset(at);
         recovering.log = log;
         Ok(())
+    }
+}
+
+fn id_of(entry: &wal::Entry) -> TopicPartition {
+    match *entry {
+        wal::Entry::Batches { id, .. }
+        | wal::Entry::LogStart { id, .. }
+        | wal::Entry::Epoch { id, .. }
+        | wal::Entry::RemoveBelow { id, .. }
+        | wal::Entry::Reset { id, .. } => id,
     }
 }
 

@@ -18,7 +18,6 @@ use crate::record::{BatchHeader, TimestampType};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -385,22 +384,6 @@ impl StoredLog {
         state.tip.expire_producers(now, &settings);
     }
 
-    /// Leaves the files for a start without recovery. Everything admitted must be written.
-    pub(super) fn close_clean(&self) -> io::Result<()> {
-        let state = self.state.lock();
-        if state.deleted {
-            return Ok(());
-        }
-        assert!(
-            state.durable == state.tip.end(),
-            "{}: closed at {}, but only {} is durable",
-            self.id,
-            state.tip.end(),
-            state.durable
-        );
-        self.log.close_clean(&state.tip)
-    }
-
     pub(super) fn is_deleted(&self) -> bool {
         self.state.lock().deleted
     }
@@ -408,8 +391,13 @@ impl StoredLog {
 
 #[cfg(test)]
 impl StoredLog {
-    /// As if the ring had dropped every chunk.
+    /// As if the ring had dropped every chunk that is in segments.
     pub(crate) fn forget_tail_for_tests(&self) {
-        self.forget_tail(Offset(i64::MAX));
+        self.forget_tail(self.written());
+    }
+
+    /// Where the append path has come to.
+    pub(crate) fn tip_for_tests(&self) -> Tip {
+        self.state.lock().tip.clone()
     }
 }

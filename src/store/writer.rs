@@ -72,11 +72,6 @@ impl SegmentWriter {
         Ok(Step::Done)
     }
 
-    /// Whether something waits that could not be written.
-    pub(crate) fn is_stuck(&self) -> bool {
-        !self.groups.is_empty()
-    }
-
     fn take(&mut self) -> bool {
         let commits = self.core.handover.take();
         let Some(last) = commits.back() else { return false };

@@ -17,7 +17,9 @@ use super::call::{
     Advertised, Answer, Close, ConnectionId, Dispatch, Listener, Peer, Reply, Request as Frame, StopSignal, stop_signal,
 };
 use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
-use crate::base::{Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
+use crate::base::{
+    Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId, TopicPartition,
+};
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
 use crate::metadata::{Change, Image, MetadataLog};
@@ -99,12 +101,16 @@ impl Broker {
         let mut data_dir = DataDir::open(Arc::new(disk.clone()), Path::new(DATA)).expect("the data directory opens");
         data_dir.claim(CLUSTER, NODE, Uuid::from_u128(1)).expect("the data directory is ours");
         let defaults = Arc::new(LogSettings::default());
-        let store = Store::open(data_dir, StoreConfig::new(defaults, clock.clone(), Box::new(|_| {})))
-            .expect("the store opens");
+        let image = metadata.image();
+        let name = |id: TopicPartition| {
+            let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
+            Some((*topic.name).to_owned())
+        };
+        let config = StoreConfig::new(defaults, clock.clone(), Box::new(|_| {}));
+        let store = Store::open(data_dir, config, &name).expect("the store opens");
         let start = Change::StartBroker { node: NODE, rack: None };
         metadata.commit(vec![start]).await.expect("the broker starts");
         let image = metadata.image();
-        store.remove_orphans(&|id| image.topic_by_id(id.topic).is_some_and(|topic| topic.has(id.partition)));
         let protocol = Protocol {
             apis: API_TABLE.iter().map(|row| (row.key, row.name)).collect(),
             error_name: |code| ErrorCode::from_code(code).map_or("other", ErrorCode::name),

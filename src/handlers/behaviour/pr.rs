@@ -257,7 +257,7 @@ async fn pr_12_a_disk_fault_is_told_and_reads_go_on() {
     let broker = Broker::start().await;
     broker.create("t", 1, &[]).await;
     broker.append("t", 0, &["kept"]).await;
-    broker.disk.fail_always(Operation::SyncFileSystem, "", Fault::Io);
+    broker.disk.fail_always(Operation::Sync, ".wal", Fault::Io);
     for _ in 0..3 {
         let answer = broker.produce("t", 0, batch(&["lost"])).await;
         assert_eq!((code(answer.error_code), answer.base_offset), (ErrorCode::KafkaStorageError, -1));

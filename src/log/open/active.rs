@@ -73,7 +73,7 @@ impl Opening<'_> {
         Ok((indexes.growth, found.next))
     }
 
-    fn cut(&self, active: &Segment, found: &Survey, flaw: Flaw) -> io::Result<Cut> {
+    pub(super) fn cut(&self, active: &Segment, found: &Survey, flaw: Flaw) -> io::Result<Cut> {
         let (position, len) = (found.good_end, active.written_end());
         let batches = batches_after(active, position, len, found.next)?;
         let mut kept = None;
