@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 /// What the reader of a refusal can do.
 const REMEDY: &str = "put back either copy as it was when the broker last ran, or remove both: every partition is then \
-                      scanned from its files, and what only the checkpoint knew (log starts after deleted records, \
-                      where the log was read up to) is lost";
+                      scanned from its files, and what only the checkpoint knew, as log starts that DeleteRecords set, \
+                      is lost";
 
 impl Checkpoint {
     /// The state after the last commit that counts; none when neither copy exists. Changes nothing.

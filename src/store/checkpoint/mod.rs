@@ -27,7 +27,7 @@
 //! - A trace of a commit in the second copy proves that the commit was durable. When no copy has it whole, something
 //!   that counted is gone, and loading refuses. The same goes for the first copy when the commit after it has begun.
 //! - One damaged place in one copy, of whatever kind, therefore costs nothing, and damage in both is never taken for
-//!   the state of an earlier time.
+//!   the state of an earlier time. Nor is damage together with a torn end: that is right or refused.
 //!
 //! What a crash leaves: a torn end, one copy a commit behind, or temporary files, which the next writing replaces.
 //!

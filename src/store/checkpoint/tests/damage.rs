@@ -138,8 +138,9 @@ fn a_rewrite_reads_around_damage() {
 }
 
 #[test]
-fn files_of_chance_are_refused_and_nothing_panics() {
-    let whole = file_bytes(&ran(&History::new(28, 5)), 0);
+fn files_of_chance_never_panic_and_never_make_a_state_up() {
+    let history = History::new(28, 5);
+    let whole = file_bytes(&ran(&history), 0);
     for seed in 0..400 {
         let (disk, mut chance) = (disk(1), Chance::new(seed));
         for copy in 0..2 {
@@ -153,6 +154,8 @@ fn files_of_chance_are_refused_and_nothing_panics() {
         let views = super::super::inspect(&disk, &dir()).unwrap();
         match load(&disk) {
             Err(CheckpointError::Damaged { .. }) => {}
+            // Both may be beginnings of the file and nothing else.
+            Ok(Some(found)) if history.states.contains(&(found.position, found.records.clone())) => {}
             other => panic!("seed {seed}: {other:?}, {views:?}"),
         }
     }
