@@ -45,7 +45,7 @@ fn a_series_of_appends_with_rewrites() {
             let possible = &history.states[answered.saturating_sub(1)..(answered + 1).min(history.states.len())];
             assert!(possible.contains(&found), "{what}: {:?}", found.0);
         };
-        at_every_change(&disk(seed), 4, |disk| history.run(disk), check);
+        at_every_change(&disk(seed), 3, |disk| history.run(disk), check);
     }
 }
 
