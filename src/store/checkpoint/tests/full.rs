@@ -14,7 +14,7 @@ fn appends_are_refused_until_there_is_room_again() {
     let mut checkpoint = Checkpoint::create_sized(&shared(&disk), &dir(), own(), first, records, SIZES).unwrap();
     let mut refused = 0;
     for (number, (at, changes)) in history.commits.iter().enumerate().skip(1) {
-        if number % 4 != 0 {
+        if number % 20 != 0 {
             disk.set_capacity(0);
         }
         if let Err(error) = checkpoint.append(*at, changes.clone()) {

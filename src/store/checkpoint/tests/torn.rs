@@ -97,11 +97,11 @@ fn a_torn_end_is_noted_and_the_next_start_is_clean() {
 #[test]
 fn one_copy_that_is_missing_is_noted() {
     let history = History::new(15, 6);
-    for copy in 0..2 {
+    for name in FILES {
         let disk = ran(&history);
-        disk.remove_file(&path(copy)).unwrap();
-        let (state, notes) = loaded(&disk, FILES[copy]);
+        disk.remove_file(&dir().join(name)).unwrap();
+        let (state, notes) = loaded(&disk, name);
         assert_eq!(state, *history.states.last().unwrap());
-        assert_eq!(notes, [format!("checkpoint: {} is missing; going on from commit 6", FILES[copy])]);
+        assert_eq!(notes, [format!("checkpoint: {name} is missing; going on from commit 6")]);
     }
 }
