@@ -1,6 +1,6 @@
 //! What is refused by name.
 
-use super::super::format::{DIR_BYTES_MAX, FILE_HEADER_BYTES, FileHeader, STATE_BYTES_MAX};
+use super::super::format::{DIR_BYTES_MAX, FILE_HEADER_BYTES, FRAME_BYTES_MAX, FileHeader, STATE_BYTES_MAX};
 use super::*;
 
 fn with_header(disk: &FaultyDisk, copy: usize, version: u32, directory_id: Uuid) {
@@ -50,9 +50,9 @@ fn a_record_above_the_limits_changes_nothing() {
     let large = vec![put(1, b"fits"), put(2, &vec![0; STATE_BYTES_MAX + 1])];
     assert!(matches!(checkpoint.append(position(2), large), Err(CheckpointError::TooLarge { .. })));
     assert_eq!(loaded(&disk, "as it was").0, after(&empty(), position(1), &[]));
-    let largest = [put(2, &vec![9; STATE_BYTES_MAX])];
-    checkpoint.append(position(3), largest.to_vec()).unwrap();
-    assert_eq!(loaded(&disk, "the largest").0, after(&empty(), position(3), &largest));
+    let large = [put(2, &vec![9; 3 * FRAME_BYTES_MAX / 2])];
+    checkpoint.append(position(3), large.to_vec()).unwrap();
+    assert_eq!(loaded(&disk, "larger than a frame").0, after(&empty(), position(3), &large));
 }
 
 #[test]

@@ -41,9 +41,9 @@ fn both_copies_cut_anywhere_are_right_or_refused() {
     let (bytes, ends) = (file_bytes(&disk, 0), ends(&disk));
     let reach = |len: usize| ends.iter().filter(|end| **end <= len).count();
     let from = ends[ends.len() - 4];
-    for first in (from..=bytes.len().min(ends[ends.len() - 1])).step_by(3) {
+    for first in (from..=bytes.len().min(ends[ends.len() - 1])).step_by(7) {
         cut(&disk, 0, &bytes, first);
-        for second in (from..=first).step_by(5).chain(ends[ends.len() - 4..].iter().copied()) {
+        for second in (from..=first).step_by(11).chain(ends[ends.len() - 4..].iter().copied()) {
             cut(&disk, 1, &bytes, second);
             let what = format!("cut at {first} and {second}");
             let best = reach(first).max(reach(second));
