@@ -47,6 +47,7 @@ mod stored_log;
 mod threads;
 mod writer;
 
+pub use checkpoint::{CheckpointError, CopyView, FrameView, Position, RecordView, inspect as inspect_checkpoint};
 pub use config::{
     CHECKPOINT_EVERY, DISK_RESERVE_BYTES, Durability, OPEN_FILES, OPEN_THREADS, OnFailure, QUEUE_BYTES, StoreConfig, TAIL_BYTES, WAL_BYTES,
 };
