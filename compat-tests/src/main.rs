@@ -17,6 +17,7 @@ mod report;
 mod rng;
 mod schema;
 mod seeds;
+mod traffic;
 
 use parts::Context;
 use report::{Report, say};
