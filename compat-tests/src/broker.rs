@@ -35,6 +35,12 @@ impl Setup {
         Setup { binary, data, log, port: free_port(), properties: Vec::new() }
     }
 
+    /// The same with its messages elsewhere.
+    pub fn logging_to(mut self, log: &Path) -> Self {
+        log.clone_into(&mut self.log);
+        self
+    }
+
     /// The same with one more property.
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.properties.push((key.to_owned(), value.to_owned()));
@@ -52,6 +58,12 @@ impl Setup {
         std::thread::sleep(life);
         let killed = child.kill().and_then(|()| child.wait());
         killed.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The last line among its messages, for a report of what went wrong.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().last().unwrap_or_default().to_owned()
     }
 
     fn spawn(&self) -> Result<Child, String> {

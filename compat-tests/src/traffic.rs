@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -27,11 +28,12 @@ const RECORD_BYTES: usize = 200;
 const SEND_PAUSE: Duration = Duration::from_micros(500);
 /// A liveness bound for each wait on a client library.
 const CLIENT_WAIT: Duration = Duration::from_secs(60);
-/// A liveness bound from a restart to the next acknowledgement.
-const ACK_WITHIN: Duration = Duration::from_secs(10);
+/// A liveness bound from a restart, or from room on a full disk, to the next acknowledgement.
+pub const ACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Producers and readers at work.
 pub struct Traffic {
+    bootstrap: String,
     log: Arc<Mutex<History>>,
     stop: Arc<AtomicBool>,
     producers: Vec<JoinHandle<Result<(), String>>>,
@@ -47,7 +49,7 @@ impl Traffic {
         let log = Arc::new(Mutex::new(History::default()));
         let producers = (0..PRODUCERS).map(|id| produce(id, bootstrap, &stop, &log)).collect();
         let readers = (0..READERS).map(|_| Reader::start(bootstrap, &read_stop)).collect();
-        Ok(Traffic { log, stop, producers, read_stop, readers })
+        Ok(Traffic { bootstrap: bootstrap.to_owned(), log, stop, producers, read_stop, readers })
     }
 
     /// How many records were acknowledged so far.
@@ -65,6 +67,17 @@ impl Traffic {
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(begun.elapsed())
+    }
+
+    /// Reads all partitions afresh: what was acknowledged before the call is there, where it was acknowledged.
+    pub fn all_acknowledged_is_read(&self) -> Result<(), String> {
+        let acks = self.log.lock().expect("no holder panicked").acks.clone();
+        let read = read_all(&self.bootstrap)?;
+        let log: HashMap<_, _> = read.iter().map(|place| ((place.partition, place.offset), place.value)).collect();
+        match acks.iter().find(|ack| log.get(&(ack.partition, ack.offset)) != Some(&ack.value)) {
+            None => Ok(()),
+            Some(ack) => Err(format!("{ack:?} is not among {} records read", read.len())),
+        }
     }
 
     /// Lets the producers finish and the readers catch up, kills the broker once more, reads everything afresh and judges it.

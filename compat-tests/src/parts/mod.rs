@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod chaos;
 pub mod data_set;
+pub mod disk_full;
 pub mod features;
 pub mod figures;
 pub mod hostile;
@@ -73,6 +74,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
+    ("disk-full", disk_full::part),
 ];
 
 /// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
