@@ -20,6 +20,8 @@ pub struct Setup {
     pub binary: PathBuf,
     /// Its data directory.
     pub data: PathBuf,
+    /// Where its messages go: beside the data.
+    pub log: PathBuf,
     /// Port of the client listener; taken before the start, so that restarts keep it.
     pub port: u16,
     /// Properties given with `-o`.
@@ -29,7 +31,14 @@ pub struct Setup {
 impl Setup {
     /// A broker with its data in `data`, on a port that is free now.
     pub fn new(binary: &Path, data: &Path) -> Self {
-        Setup { binary: binary.to_owned(), data: data.to_owned(), port: free_port(), properties: Vec::new() }
+        let (log, data, binary) = (data.with_extension("log"), data.to_owned(), binary.to_owned());
+        Setup { binary, data, log, port: free_port(), properties: Vec::new() }
+    }
+
+    /// The same with its messages elsewhere.
+    pub fn logging_to(mut self, log: &Path) -> Self {
+        log.clone_into(&mut self.log);
+        self
     }
 
     /// The same with one more property.
@@ -41,6 +50,33 @@ impl Setup {
     /// Starts the broker and waits for its ready line.
     pub fn start(&self) -> Result<Ottla, String> {
         Ottla::start(self)
+    }
+
+    /// Starts the broker and kills it after `life`, ready or not.
+    pub fn start_and_kill(&self, life: Duration) -> Result<(), String> {
+        let mut child = self.spawn()?;
+        std::thread::sleep(life);
+        let killed = child.kill().and_then(|()| child.wait());
+        killed.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The last line among its messages, for a report of what went wrong.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().last().unwrap_or_default().to_owned()
+    }
+
+    fn spawn(&self) -> Result<Child, String> {
+        let mut command = Command::new(&self.binary);
+        command.arg("serve").arg("--data-dir").arg(&self.data);
+        command.arg("--listener").arg(format!("PLAINTEXT://127.0.0.1:{}", self.port));
+        command.arg("--admin").arg("127.0.0.1:0");
+        for (key, value) in &self.properties {
+            command.arg("-o").arg(format!("{key}={value}"));
+        }
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log);
+        command.stdout(Stdio::piped()).stderr(log.map_err(|error| format!("broker log: {error}"))?);
+        command.spawn().map_err(|error| format!("{}: {error}", self.binary.display()))
     }
 }
 
@@ -57,38 +93,31 @@ pub struct Ottla {
     pub bootstrap: String,
     /// `host:port` of the admin endpoint.
     pub admin: String,
-    /// From spawning the process to its ready line.
+    /// When the process was spawned.
+    pub spawned: Instant,
+    /// From then to its ready line.
     pub ready_after: Duration,
 }
 
 impl Ottla {
     fn start(setup: &Setup) -> Result<Self, String> {
-        let mut command = Command::new(&setup.binary);
-        command.arg("serve").arg("--data-dir").arg(&setup.data);
-        command.arg("--listener").arg(format!("PLAINTEXT://127.0.0.1:{}", setup.port));
-        command.arg("--admin").arg("127.0.0.1:0");
-        for (key, value) in &setup.properties {
-            command.arg("-o").arg(format!("{key}={value}"));
-        }
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(setup.data.with_extension("log"));
-        command.stdout(Stdio::piped()).stderr(log.map_err(|error| format!("broker log: {error}"))?);
-        let begun = Instant::now();
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", setup.binary.display()))?;
+        let spawned = Instant::now();
+        let mut child = setup.spawn()?;
         let lines = lines_of(child.stdout.take().expect("piped"));
         let mut seen = Vec::new();
         loop {
-            let left = READY_WITHIN.saturating_sub(begun.elapsed());
+            let left = READY_WITHIN.saturating_sub(spawned.elapsed());
             match lines.recv_timeout(left) {
                 Ok(line) => seen.push(line),
                 Err(why) => {
                     let _ = child.kill();
-                    let status = child.wait();
-                    return Err(format!("not ready ({why}, {status:?}); it said {seen:?}"));
+                    let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                    return Err(format!("not ready ({why}, {status}); it said {seen:?}"));
                 }
             }
             if let Some(admin) = ready(&seen) {
                 let bootstrap = format!("127.0.0.1:{}", setup.port);
-                return Ok(Ottla { child, bootstrap, admin, ready_after: begun.elapsed() });
+                return Ok(Ottla { child, bootstrap, admin, spawned, ready_after: spawned.elapsed() });
             }
         }
     }
@@ -105,6 +134,11 @@ impl Ottla {
 
     /// Ends the process as a power-off of the process would: SIGKILL, no chance to tidy up.
     pub fn kill(mut self) {
+        self.end();
+    }
+
+    /// The same where something else follows in its place.
+    pub fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -113,15 +147,20 @@ impl Ottla {
     pub fn stop(mut self) -> Result<i32, String> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|error| error.to_string())?;
+        self.ended(STOPPED_WITHIN).map_err(|error| format!("after SIGTERM: {error}"))
+    }
+
+    /// Waits until the process has ended. The exit code, or why there is none.
+    pub fn ended(&mut self, within: Duration) -> Result<i32, String> {
         let begun = Instant::now();
-        while begun.elapsed() < STOPPED_WITHIN {
+        while begun.elapsed() < within {
             match self.child.try_wait() {
                 Ok(Some(status)) => return status.code().ok_or_else(|| format!("ended by {status}")),
                 Ok(None) => std::thread::sleep(Duration::from_millis(5)),
                 Err(error) => return Err(error.to_string()),
             }
         }
-        Err(format!("still running {STOPPED_WITHIN:?} after SIGTERM"))
+        Err(format!("still running after {within:?}"))
     }
 
     /// Memory of the process in bytes: resident now, and at its highest.
@@ -144,8 +183,7 @@ impl Ottla {
 
 impl Drop for Ottla {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

@@ -10,6 +10,7 @@ mod clients;
 mod differences;
 mod history;
 mod parts;
+mod probe;
 mod rdkafka_client;
 mod record;
 mod recorder;
@@ -17,6 +18,8 @@ mod report;
 mod rng;
 mod schema;
 mod seeds;
+mod tmpfs;
+mod traffic;
 
 use parts::Context;
 use report::{Report, say};

@@ -78,3 +78,10 @@ pub fn timed(part: &str, run: impl FnOnce(&mut Report)) -> (Report, Duration) {
     ));
     (report, took)
 }
+
+/// Median, 95th percentile and maximum, in words.
+pub fn spread(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let at = |percent: usize| times[(times.len() * percent).div_ceil(100) - 1].as_millis();
+    format!("median {} p95 {} max {} ms", at(50), at(95), at(100))
+}

@@ -3,6 +3,8 @@
 pub mod answers;
 pub mod chaos;
 pub mod data_set;
+pub mod disk_full;
+pub mod failed_sync;
 pub mod features;
 pub mod figures;
 pub mod hostile;
@@ -73,6 +75,8 @@ pub const ALL: &[(&str, Part)] = &[
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
+    ("disk-full", disk_full::part),
+    ("failed-sync", failed_sync::part),
 ];
 
 /// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
