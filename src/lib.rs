@@ -18,6 +18,7 @@ pub mod serve;
 pub mod server;
 pub mod settings;
 pub mod store;
+pub mod wal;
 pub mod wire;
 
 #[cfg(test)]
