@@ -15,6 +15,12 @@ fn one(wal: &mut DiskWal, kib: u64) -> Result<Sequence, WalError> {
     append(wal, &Owned::filled(seed, kib * KIB))
 }
 
+fn several(wal: &mut DiskWal, count: u64, kib: u64) {
+    for _ in 0..count {
+        one(wal, kib).expect("room");
+    }
+}
+
 #[test]
 fn a_pool_grows_ahead_of_need_in_doubling_steps() {
     let disk = disk(1);
@@ -41,7 +47,7 @@ fn a_pool_grows_ahead_of_need_in_doubling_steps() {
 fn released_files_are_used_again_and_a_full_pool_says_so() {
     let disk = disk(1);
     let mut wal = create(&disk, &config(32 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
-    (1..=4).for_each(|_| drop(one(&mut wal, 8).expect("room")));
+    several(&mut wal, 4, 8);
     assert_eq!(stats(&wal), (2, 32, 0));
     for _ in 0..2 {
         assert!(!wal.would_fit(1) && matches!(one(&mut wal, 4), Err(WalError::NoRoom)));
@@ -83,7 +89,7 @@ fn a_pool_of_one_file_goes_round_in_it() {
 fn room_for_a_chunk_that_no_file_holds_is_made_and_given_back() {
     let disk = disk(1);
     let mut wal = create(&disk, &config(32 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
-    (1..=4).for_each(|_| drop(one(&mut wal, 8).expect("room")));
+    several(&mut wal, 4, 8);
     assert!(wal.would_fit(64 * KIB));
     one(&mut wal, 64).expect("admitted, so it finds room");
     assert_eq!((stats(&wal), names(&disk).len()), ((3, 96, 0), 3));
@@ -103,7 +109,7 @@ fn room_for_a_chunk_that_no_file_holds_is_made_and_given_back() {
 fn a_full_disk_stops_growth_and_appends_go_on_after_a_release() {
     let disk = FaultyDisk::new(1, 36 * KIB);
     let mut wal = create(&disk, &config(64 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
-    (1..=4).for_each(|_| drop(one(&mut wal, 8).expect("room")));
+    several(&mut wal, 4, 8);
     let pool = wal.pool();
     assert!(pool.wants_growth() && !pool.grow().expect("a full disk is no error"));
     assert!(!wal.would_fit(1), "the disk has no room for another file");
@@ -124,7 +130,7 @@ fn a_disk_that_is_full_at_any_step_of_a_file_leaves_nothing_of_it() {
     for operation in [Operation::Open, Operation::Write, Operation::Sync, Operation::Rename, Operation::SyncDir] {
         let disk = disk(1);
         let mut wal = create(&disk, &config(64 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
-        (1..=2).for_each(|_| drop(one(&mut wal, 8).expect("room")));
+        several(&mut wal, 2, 8);
         disk.fail_always(operation, "", Fault::Full);
         assert!(!wal.pool().grow().expect("a full disk is no error"), "{operation:?}");
         assert!(matches!(one(&mut wal, 4), Err(WalError::NoRoom)), "{operation:?}");
@@ -142,7 +148,7 @@ fn a_disk_that_is_full_at_any_step_of_a_file_leaves_nothing_of_it() {
 fn a_disk_that_fails_while_a_file_is_made_is_final() {
     let disk = disk(1);
     let mut wal = create(&disk, &config(64 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
-    (1..=2).for_each(|_| drop(one(&mut wal, 8).expect("room")));
+    several(&mut wal, 2, 8);
     disk.fail(Operation::Sync, ".tmp", 0, Fault::Io);
     wal.pool().grow().expect_err("the disk failed");
     disk.fail(Operation::Sync, ".tmp", 0, Fault::Io);

@@ -11,7 +11,9 @@ fn small() -> WalConfig {
 /// A log of `count` chunks of one block each.
 fn log(disk: &FaultyDisk, incarnation: u64, count: u64) -> DiskWal {
     let mut wal = create(disk, &small(), incarnation).expect("created");
-    (1..=count).for_each(|number| drop(append(&mut wal, &Owned::filled(number, 4 * KIB)).expect("room")));
+    for number in 1..=count {
+        append(&mut wal, &Owned::filled(number, 4 * KIB)).expect("room");
+    }
     wal
 }
 
