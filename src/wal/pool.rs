@@ -7,7 +7,7 @@
 //! could ever hold. Extra files are removed when they are free and the pool is too large.
 
 use super::{BLOCK_BYTES, Sequence, WalConfig, WalError, blocks, files, on};
-use crate::io::disk::{Disk, File, Open};
+use crate::io::disk::{Disk, File, Open, parent};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
@@ -83,7 +83,10 @@ impl Pool {
     pub(super) fn open(disk: Arc<dyn Disk>, config: WalConfig) -> Result<Pool, WalError> {
         let config = within_blocks(config);
         disk.create_dir_synced(&config.dir).map_err(on(&config.dir))?;
+        // A process that was killed may have left names that are there but not durable.
+        disk.sync_dir(parent(&config.dir)).map_err(on(&config.dir))?;
         files::remove_unfinished(&*disk, &config.dir).map_err(on(&config.dir))?;
+        disk.sync_dir(&config.dir).map_err(on(&config.dir))?;
         let mut found = files::list(&*disk, &config.dir).map_err(on(&config.dir))?;
         let next_number = found.iter().map(|(number, _)| number.saturating_add(1)).max().unwrap_or(1);
         found.sort_by_key(|(number, bytes)| (*bytes, *number));

@@ -59,7 +59,8 @@ fn crash_everywhere(size: impl Fn(u64) -> u64 + Copy) {
             let disk = disk(seed);
             disk.cut_power_after(cut);
             let told = run(&disk, 1, chunk(1));
-            let left = disk.crash(seed);
+            // Sometimes the process ends and the machine does not: what was not synced may be lost later.
+            let left = if seed == 2 { disk.kill() } else { disk.crash(seed) };
             check(&left, 1, &told, chunk(1), &story);
 
             // The next start begins on an empty log over the same files, and dies too.

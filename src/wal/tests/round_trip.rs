@@ -73,6 +73,29 @@ fn a_chunk_larger_than_any_file_gets_one_that_fits() {
 }
 
 #[test]
+fn the_machines_disk_does_the_same() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk: Arc<dyn Disk> = Arc::new(crate::io::disk::RealDisk::new());
+    let config = WalConfig { dir: dir.path().join("wal"), ..config(64 * KIB, 8 * KIB, 16 * KIB) };
+    for incarnation in 1..=3 {
+        let mut wal = DiskWal::create(disk.clone(), config.clone(), incarnation).expect("created");
+        let chunks: Vec<Owned> =
+            (1..=9).map(|number| Owned::filled(incarnation * 100 + number, number * 900)).collect();
+        for chunk in &chunks {
+            append(&mut wal, chunk).expect("room");
+            wal.pool().grow().expect("room");
+            wal.release(Sequence(wal.next().0.saturating_sub(3).max(1)));
+        }
+        let mut replay = replay(&*disk, &config.dir, &origin(incarnation, 7)).expect("readable");
+        for number in 7..=9 {
+            let chunk = replay.next().expect("readable");
+            assert_eq!(chunk, Some(chunks[number as usize - 1].replayed(number)), "incarnation {incarnation}");
+        }
+        assert_eq!(replay.next().expect("readable"), None);
+    }
+}
+
+#[test]
 fn what_entries_and_payload_say_must_agree() {
     let disk = disk(1);
     let mut wal = create(&disk, &config(64 * KIB, 16 * KIB, 32 * KIB), 1).expect("created");
