@@ -45,7 +45,7 @@ const STRANGERS: &[(&str, &str)] = &[
 ];
 
 /// Modules that must not know tokio.
-const WITHOUT_TOKIO: &[&str] = &["base", "settings", "wire", "record", "log", "store"];
+const WITHOUT_TOKIO: &[&str] = &["base", "settings", "wire", "record", "log", "wal", "store"];
 
 /// Longest file that needs no mention, lines.
 const LINES_MAX: usize = 500;

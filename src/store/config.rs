@@ -2,8 +2,8 @@
 
 use crate::base::Clock;
 use crate::log::LogSettings;
-pub use crate::wal::WAL_BYTES;
 use crate::wal::FIRST_FILE_BYTES;
+pub use crate::wal::WAL_BYTES;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ pub(crate) struct Group {
     pub(crate) log: Arc<StoredLog>,
     pub(crate) placed: Vec<Placed>,
     /// For readers in memory; given to the log when it is published.
-    pub(crate) slices: Vec<TailEntry>,
+    pub(super) slices: Vec<TailEntry>,
     /// The end of the last batch.
     pub(crate) upto: Option<Offset>,
     pub(crate) log_start: Option<Offset>,
@@ -27,15 +27,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(log: Arc<StoredLog>) -> Self {
-        Group {
-            log,
-            placed: Vec::new(),
-            slices: Vec::new(),
-            upto: None,
-            log_start: None,
-            remove_below: None,
-            bytes: 0,
-        }
+        Group { log, placed: Vec::new(), slices: Vec::new(), upto: None, log_start: None, remove_below: None, bytes: 0 }
     }
 
     /// Takes in what follows of the same partition.

@@ -141,11 +141,11 @@ impl StoredLog {
         let (marks, unwritten) = self.unwritten();
         let found = self.log.offset_for_timestamp(timestamp, marks.log_start, marks.durable)?;
         let in_memory = || {
-            headers(&unwritten, marks.log_start)
-                .filter(|(header, _)| header.max_timestamp >= timestamp)
-                .find_map(|(header, batch)| {
+            headers(&unwritten, marks.log_start).filter(|(header, _)| header.max_timestamp >= timestamp).find_map(
+                |(header, batch)| {
                     first_record(&header, batch, |offset, at| offset >= marks.log_start && at >= timestamp)
-                })
+                },
+            )
         };
         Ok(found.or_else(in_memory))
     }

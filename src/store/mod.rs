@@ -49,7 +49,8 @@ mod writer;
 
 pub use checkpoint::{CheckpointError, CopyView, FrameView, Position, RecordView, inspect as inspect_checkpoint};
 pub use config::{
-    CHECKPOINT_EVERY, DISK_RESERVE_BYTES, Durability, OPEN_FILES, OPEN_THREADS, OnFailure, QUEUE_BYTES, StoreConfig, TAIL_BYTES, WAL_BYTES,
+    CHECKPOINT_EVERY, DISK_RESERVE_BYTES, Durability, OPEN_FILES, OPEN_THREADS, OnFailure, QUEUE_BYTES, StoreConfig,
+    TAIL_BYTES, WAL_BYTES,
 };
 pub use counters::{Counter, Counters, SYNC_BUCKETS_US};
 pub use data_dir::{DataDir, DataDirError, FORMAT_VERSION, Stamp};

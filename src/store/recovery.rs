@@ -171,7 +171,7 @@ impl Start<'_> {
     ) -> Result<(), OpenError> {
         let mut rest = chunk.payload.clone();
         for entry in &chunk.entries {
-            let id = id_of(entry);
+            let id = entry.id();
             let bytes = match entry {
                 wal::Entry::Batches { length, .. } => rest.split_to(*length as usize),
                 _ => Bytes::new(),
@@ -179,7 +179,8 @@ impl Start<'_> {
             // A topic that was deleted since then: nothing of it comes back.
             let Some(name) = (self.names)(id) else { continue };
             let recovering = logs.entry(id).or_insert_with(|| {
-                let (log, tip) = Log::create(self.env, self.core.path.join(load::dir_name(&name, id.partition)), id.topic);
+                let (log, tip) =
+                    Log::create(self.env, self.core.path.join(load::dir_name(&name, id.partition)), id.topic);
                 Recovering { log, tip }
             });
             self.apply(*entry, bytes, id, recovering, report)?;
@@ -231,7 +232,9 @@ impl Start<'_> {
             if header.last_offset() >= tip.end() {
                 if header.base_offset < tip.end() {
                     let (base, last, end) = (header.base_offset, header.last_offset(), tip.end());
-                    report.damage.push(format!("{id}: offsets {base} to {last} are only partly in segments, up to {end}"));
+                    report
+                        .damage
+                        .push(format!("{id}: offsets {base} to {last} are only partly in segments, up to {end}"));
                     break;
                 }
                 if header.base_offset > tip.end() {
@@ -254,16 +257,6 @@ impl Start<'_> {
         recovering.tip = recovering.tip.reset(at);
         recovering.log = log;
         Ok(())
-    }
-}
-
-fn id_of(entry: &wal::Entry) -> TopicPartition {
-    match *entry {
-        wal::Entry::Batches { id, .. }
-        | wal::Entry::LogStart { id, .. }
-        | wal::Entry::Epoch { id, .. }
-        | wal::Entry::RemoveBelow { id, .. }
-        | wal::Entry::Reset { id, .. } => id,
     }
 }
 

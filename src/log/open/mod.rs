@@ -198,14 +198,8 @@ impl Opening<'_> {
         epochs.truncate_from(end);
         epochs.truncate_before(log_start);
         let (producers, writer) = self.producers(&segments, active_base, end)?;
-        let mut tip = Tip {
-            log_start,
-            end,
-            active: Some(growth),
-            epochs,
-            producers,
-            jitter_seed: jitter_seed(self.dir, topic),
-        };
+        let mut tip =
+            Tip { log_start, end, active: Some(growth), epochs, producers, jitter_seed: jitter_seed(self.dir, topic) };
         if let OpenHow::From(at) = how
             && end < at.end
         {

@@ -87,7 +87,11 @@ fn content(result: &ReadResult) -> Vec<u8> {
             crate::base::Part::Bytes(bytes) => all.extend_from_slice(bytes),
             crate::base::Part::Tail { bytes, file, position } => {
                 if file.holds(*position + bytes.len() as u64) {
-                    assert_eq!(read_range(&**file, *position, bytes.len() as u64), &bytes[..], "memory and file differ");
+                    assert_eq!(
+                        read_range(&**file, *position, bytes.len() as u64),
+                        &bytes[..],
+                        "memory and file differ"
+                    );
                 }
                 all.extend_from_slice(bytes);
             }

@@ -115,6 +115,7 @@ impl Checkpoint {
     }
 
     /// Bytes of the records that count.
+    #[cfg(test)]
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes
     }

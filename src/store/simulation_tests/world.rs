@@ -1,11 +1,9 @@
 //! One history.
 
 use super::model::{Partition, Sent};
-use crate::base::{
-    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition,
-};
-use crate::io::disk::faulty::{Chance, Fault, Operation};
+use crate::base::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use crate::io::disk::FaultyDisk;
+use crate::io::disk::faulty::{Chance, Fault, Operation};
 use crate::record::{BatchBuilder, check_produced, patch};
 use crate::store::commit::Step;
 use crate::store::fixture::{Bench, WALL, read_range, settings};
@@ -91,11 +89,8 @@ impl World {
     }
 
     fn bench(&self) -> Bench {
-        let live: BTreeMap<TopicPartition, String> = self
-            .live
-            .values()
-            .map(|at| (self.partitions[*at].id, self.partitions[*at].name.clone()))
-            .collect();
+        let live: BTreeMap<TopicPartition, String> =
+            self.live.values().map(|at| (self.partitions[*at].id, self.partitions[*at].name.clone())).collect();
         Bench {
             durability: self.durability,
             tail_bytes: MIB,
@@ -344,7 +339,8 @@ impl World {
         let at = self.pick();
         let log = self.log(running, at);
         let marks = log.watermarks();
-        let from = Offset(marks.log_start.0 + self.chance.below((marks.durable.0 - marks.log_start.0) as u64 + 1) as i64);
+        let from =
+            Offset(marks.log_start.0 + self.chance.below((marks.durable.0 - marks.log_start.0) as u64 + 1) as i64);
         let mut stored = Vec::new();
         let mut next = from;
         while next < marks.durable {
