@@ -212,6 +212,7 @@ fn broker_config(
         settings::Durability::Os => Durability::Os,
     };
     store.tail_bytes = settings.tail_bytes;
+    store.wal_bytes = settings.wal_bytes;
     store.open_files = descriptors.files;
     BrokerConfig {
         disk: Arc::new(RealDisk::new()),
@@ -364,8 +365,8 @@ fn open_failed(error: OpenError) -> Failure {
             DataDirError::Io { error, .. } => disk_failed(line, error),
         },
         OpenError::Bucket { error, .. } => disk_failed(line, error),
-        OpenError::Store(crate::store::OpenError::Io { error, .. }) => disk_failed(line, error),
-        OpenError::Store(crate::store::OpenError::DataDir(DataDirError::Io { error, .. })) => disk_failed(line, error),
+        OpenError::Store(error) if error.is_full() => Failure::NoSpace(format!("{line}; make room and start again")),
+        OpenError::Store(error) if error.is_foreign() => Failure::ForeignData(line),
         OpenError::Store(_) | OpenError::Metadata(_) | OpenError::Start(_) => Failure::Storage(line),
     }
 }

@@ -12,7 +12,7 @@ use super::recovery::{Recovered, Recovering, Recovery, Start, WalSizes};
 use super::room::Reserve;
 use super::stored_log::StoredLog;
 use super::threads::{Hands, Threads};
-use super::writer::SegmentWriter;
+use super::writer::{SegmentWriter, is_full};
 use crate::base::{LeaderEpoch, TopicPartition};
 use crate::log::{Descriptors, Log, LogEnv, LogSettings, OpenError as LogOpenError};
 use crate::wal::{DiskWal, Pool, PoolStats, Wal, WalError};
@@ -64,6 +64,34 @@ pub enum OpenError {
         /// What the disk said.
         error: io::Error,
     },
+}
+
+impl OpenError {
+    /// Whether room on the disk would help.
+    pub fn is_full(&self) -> bool {
+        match self {
+            OpenError::Io { error, .. }
+            | OpenError::DataDir(DataDirError::Io { error, .. })
+            | OpenError::Log(LogOpenError::Io { error, .. })
+            | OpenError::Wal(WalError::Io { error, .. }) => is_full(error),
+            OpenError::Checkpoint(error) => error.is_full(),
+            OpenError::Wal(WalError::NoRoom) => true,
+            OpenError::Unclaimed { .. }
+            | OpenError::DataDir(_)
+            | OpenError::Log(_)
+            | OpenError::Wal(_)
+            | OpenError::Twice { .. } => false,
+        }
+    }
+
+    /// Whether the directory is another's, or a later release's.
+    pub fn is_foreign(&self) -> bool {
+        matches!(
+            self,
+            OpenError::Checkpoint(CheckpointError::Newer { .. } | CheckpointError::OtherDirectory { .. })
+                | OpenError::Wal(WalError::Newer { .. })
+        )
+    }
 }
 
 /// Why a store was not left clean. What was acknowledged is safe all the same.

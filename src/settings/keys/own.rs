@@ -16,6 +16,6 @@ pub(super) static KEYS: &[Key] = keys! {
         "Memory for requests of all connections together; unset means a quarter of the memory there is, 512 MiB at most.";
     "ottla.tail.bytes" Long "67108864" [1048576 ..] ReadOnly Effective
         "Newest records that the whole broker keeps in memory for readers, in bytes.";
-    "ottla.wal.bytes" Long "1073741824" [8388608 ..] ReadOnly Accepted
-        "Disk for the write-ahead log, in bytes.";
+    "ottla.wal.bytes" Long "1073741824" [8388608 ..] ReadOnly Effective
+        "Disk for the write-ahead log, in bytes; it grows as far as it is needed.";
 };
