@@ -48,7 +48,7 @@ mod scan;
 mod tests;
 
 pub(crate) use append::Checkpoint;
-pub(crate) use error::CheckpointError;
+pub use error::CheckpointError;
 pub use inspect::{CopyView, FrameView, RecordView, inspect};
 
 use crate::base::TopicPartition;
