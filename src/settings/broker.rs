@@ -70,8 +70,6 @@ pub struct BrokerSettings {
     pub tail_bytes: u64,
     /// `ottla.wal.bytes`
     pub wal_bytes: u64,
-    /// `ottla.wal.bytes`
-    pub wal_bytes: u64,
     /// `ottla.max.partitions.per.request`
     pub partitions_per_request_max: u32,
     /// What a topic without settings of its own has.
@@ -126,7 +124,6 @@ impl BrokerSettings {
                 _ => Durability::Fsync,
             },
             tail_bytes: read.long("ottla.tail.bytes")?,
-            wal_bytes: read.long("ottla.wal.bytes")?,
             wal_bytes: read.long("ottla.wal.bytes")?,
             partitions_per_request_max: read.size("ottla.max.partitions.per.request")?,
             topic_defaults: TopicSettings::resolve(layers, &Overrides::new()),
