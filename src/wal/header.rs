@@ -45,7 +45,8 @@ const CRC_AT: usize = BODY_CRC_AT + 4;
 /// Bytes of a header.
 pub(super) const HEADER_BYTES: usize = CRC_AT + 4;
 const _: () = assert!(HEADER_BYTES == 76 && (HEADER_BYTES as u64) < BLOCK_BYTES);
-const _: () = assert!(PAYLOAD_BYTES_MAX <= u32::MAX as u64 && TABLE_BYTES_MAX <= u32::MAX as u64);
+const _: () = assert!(PAYLOAD_BYTES_MAX <= u32::MAX as u64);
+const _: () = assert!(TABLE_BYTES_MAX <= u32::MAX as u64);
 
 /// A header by value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -20,7 +20,7 @@ fn run(disk: &FaultyDisk, incarnation: u64, chunk: impl Fn(u64) -> Owned) -> Tol
     let mut told = Told { acknowledged: 0, live_from: 1 };
     let Ok(mut wal) = create(disk, &config(32 * KIB, 8 * KIB, 8 * KIB), incarnation) else { return told };
     for number in 1..=APPENDS {
-        if number % 3 == 0 && wal.pool().grow().is_err() {
+        if number.is_multiple_of(3) && wal.pool().grow().is_err() {
             break;
         }
         match append(&mut wal, &chunk(number)) {

@@ -6,10 +6,8 @@ use crate::io::disk::Open;
 use crate::wal::What;
 use std::io::IoSlice;
 
-const CONFIG: (u64, u64, u64) = (64 * KIB, 16 * KIB, 16 * KIB);
-
 fn small() -> WalConfig {
-    config(CONFIG.0, CONFIG.1, CONFIG.2)
+    config(64 * KIB, 16 * KIB, 16 * KIB)
 }
 
 /// The header of chunk 1 of incarnation 1 in file 1 with this body.
@@ -118,7 +116,7 @@ fn random_bytes_are_no_chunks() {
         drop(create(&disk, &small(), 1).expect("created"));
         let mut chance = Chance::new(seed);
         let mut bytes = noise(seed, chance.below(20_000) as usize);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             // Every block begins like a chunk, with a checksum that fits.
             for block in bytes.chunks_mut(4096).filter(|block| block.len() >= HEADER_BYTES) {
                 let (payload, table, entries) =

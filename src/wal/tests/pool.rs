@@ -76,7 +76,7 @@ fn a_pool_of_one_file_goes_round_in_it() {
     let mut wal = create(&disk, &config(16 * KIB, 16 * KIB, 16 * KIB), 1).expect("created");
     for number in 1..20 {
         assert_eq!(one(&mut wal, 8).expect("room"), Sequence(number));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             assert!(!wal.would_fit(1));
             wal.release(wal.next());
             assert!(wal.would_fit(1));

@@ -52,7 +52,7 @@ fn check(left: &FaultyDisk, config: &WalConfig, chunk: u64, byte: u64, story: &s
     assert!(found == expected, "{story}: {:?}", sequences(&found));
     assert!(end == chunk || byte + 8 > FILLED, "{story}: chunk {end} can't be whole");
     assert_eq!(report.damaged, [], "{story}");
-    if byte % 64 == 0 {
+    if byte.is_multiple_of(64) {
         let mut wal = create(left, config, 2).expect("created");
         assert!(replayed(left, origin(2, 1)).expect("readable").0.is_empty(), "{story}");
         append(&mut wal, &Owned::filled(77, FILLED)).expect("room");
