@@ -16,7 +16,7 @@ async fn a_failed_sync_is_final() {
     let first = setup.append(&partition, &batch(&[b"lost"])).await.expect("appended");
     setup.bench.gated.await_sync();
     let second = setup.append(&other, &batch(&[b"queued"])).await.expect("appended");
-    setup.bench.disk.fail(Operation::Sync, ".wal", 0, Fault::Io);
+    setup.bench.disk.fail(Operation::Sync, "01.wal", 0, Fault::Io);
     setup.bench.gated.open_gate();
     assert_eq!(soon(first.durable()).await, Err(AckError::Storage));
     assert_eq!(soon(second.durable()).await, Err(AckError::Storage), "the next sync would succeed, and is not asked");
@@ -180,7 +180,7 @@ async fn the_start_after_a_failed_sync_reads_the_medium() {
         let setup = Setup::new(seed);
         setup.commit(&setup.partition(1, 0), &produced(5, 0, b"good")).await;
         let mut failing = setup.append(&setup.partition(1, 0), &produced(5, 1, &[1; 9_000])).await.expect("appended");
-        setup.bench.disk.fail(Operation::Sync, ".wal", 0, Fault::Io);
+        setup.bench.disk.fail(Operation::Sync, "01.wal", 0, Fault::Io);
         while failing.durable().await.is_ok() {
             failing = setup.append(&setup.partition(1, 0), &batch(&[&[2; 9_000]])).await.expect("appended");
         }

@@ -59,6 +59,7 @@ async fn a_read_from_the_middle_gets_the_whole_batch_and_keeps_to_its_size() {
     // In memory, then the same from files: a tail that was forgotten.
     for in_memory in [true, false] {
         if !in_memory {
+            eventually(|| setup.store.unwritten_bytes() == 0).await;
             partition.log.forget_tail_for_tests();
         }
         let check = async |from: i64, max_bytes: u64, at_least_one: bool, batches: u64, next: i64| {
