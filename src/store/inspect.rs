@@ -230,7 +230,10 @@ fn is_torn(copy: &CopyView) -> bool {
 }
 
 fn stopped(copy: &CopyView) -> Verdict {
-    Verdict::Damaged(format!("damaged at byte {}: {}; the other copy makes up for it", copy.stopped_at, copy.stopped_by))
+    Verdict::Damaged(format!(
+        "damaged at byte {}: {}; the other copy makes up for it",
+        copy.stopped_at, copy.stopped_by
+    ))
 }
 
 fn missing() -> Verdict {

@@ -13,7 +13,7 @@ fn copy(number: usize) -> PathBuf {
     Bench::dir().join(FILES[number])
 }
 
-/// What a broker leaves that was killed after four commits, each in a chunk of a block, the second of them checkpointed.
+/// What a broker leaves that was killed after four commits, each in a chunk of one block, two of them checkpointed.
 fn left() -> FaultyDisk {
     let bench = Bench::new(1);
     let (store, mut hands) = bench.try_open_by_hand().expect("the store opens");
