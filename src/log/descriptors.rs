@@ -103,6 +103,11 @@ impl Slot {
         Ok(file)
     }
 
+    /// Closes the file: another one has, or will have, the path.
+    pub fn forget(&self) {
+        *self.held.lock() = None;
+    }
+
     /// Opens the file for good, for those who still read it after its name is gone.
     pub fn pin(&self) {
         self.pinned.store(true, Ordering::Relaxed);

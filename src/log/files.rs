@@ -256,7 +256,10 @@ impl Log {
             }
         }
         let segment = self.segment_of(placement);
-        // Files of these names can only be what a failed attempt or a crash left.
+        // Files of these names can only be what a failed attempt or a crash left; what that attempt opened is gone, too.
+        for slot in [segment.log(), segment.index.slot(), segment.times.slot()] {
+            slot.forget();
+        }
         remove_if_there(&*self.env.disk, segment.index.slot().path())?;
         remove_if_there(&*self.env.disk, segment.times.slot().path())?;
         segment.log().create()?.set_len(0)?;

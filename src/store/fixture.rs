@@ -121,7 +121,8 @@ impl GatedDisk {
 impl Disk for GatedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let file = self.disk.open(path, how)?;
-        let is_log = path.extension().is_some_and(|extension| extension == "wal");
+        // A file has another name while it is filled.
+        let is_log = path.to_string_lossy().contains(".wal");
         Ok(if is_log { Arc::new(GatedFile { file, gate: self.log.clone() }) } else { file })
     }
 

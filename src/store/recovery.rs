@@ -95,7 +95,7 @@ impl Start<'_> {
         let core = self.core;
         let mut report = Recovery { was_clean: self.was_clean, ..Recovery::default() };
         let mut logs = load::load(self, loaded, &mut report)?;
-        if let Some(loaded) = loaded {
+        if let Some(loaded) = loaded.filter(|_| !self.was_clean) {
             self.replay(loaded.position, &mut logs, &mut report)?;
         }
         if !self.was_clean || report.chunks > 0 {

@@ -203,6 +203,7 @@ impl Opening<'_> {
         if let OpenHow::From(at) = how
             && end < at.end
         {
+            self.report.damaged.extend(lost(self.dir, at).damaged);
             // What the medium lost stays lost, and named; its offsets and its producers' sequences are not taken again.
             tip.skip_to(at.end);
             (tip.producers, tip.epochs) = (at.producers.clone(), at.epochs.clone());

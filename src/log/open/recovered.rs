@@ -7,7 +7,7 @@ use crate::log::files::{Writer, remove_if_there, time_entry};
 use crate::log::growth::Growth;
 use crate::log::index::IndexEntry;
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Flaw, FlawKind, Indexes, Order, Survey, survey};
+use crate::log::survey::{Depth, Indexes, Order, Survey, survey};
 use crate::log::{OpenHow, Tip, names, snapshot};
 use std::io;
 use std::sync::Arc;
@@ -16,12 +16,9 @@ impl Opening<'_> {
     /// Opens from `at`; `None` when the files are not what it says, and must be read whole.
     pub(super) fn from_tip(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Opened>> {
         let Some(growth) = at.active.as_ref() else { return Ok(None) };
-        let Ok(first) = bases.binary_search(&growth.base) else {
-            self.lost(growth.base, growth);
-            return Ok(None);
-        };
+        // A segment that is gone was removed for its age after the checkpoint; one that is too short was damaged.
+        let Ok(first) = bases.binary_search(&growth.base) else { return Ok(None) };
         if self.len_of(growth.base, names::LOG).is_none_or(|len| len < u64::from(growth.position)) {
-            self.lost(growth.base, growth);
             return Ok(None);
         }
         let mut segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
@@ -46,12 +43,6 @@ impl Opening<'_> {
         tip.active = Some(active);
         let writer = self.snapshots_up_to(tip.end)?;
         Ok(Some((segments, tip, writer, std::mem::take(&mut self.report))))
-    }
-
-    fn lost(&mut self, segment: Offset, growth: &Growth) {
-        let expected = u64::from(growth.position);
-        let flaw = Flaw { position: expected, kind: FlawKind::Lost { expected } };
-        self.report.damaged.push((self.dir.join(names::segment(segment, names::LOG)).display().to_string(), flaw));
     }
 
     /// The segment as the tip knows it, when its indexes have the entries that the tip counts.

@@ -56,7 +56,9 @@ async fn a_topic_created_again_never_meets_its_past() {
         assert_eq!(read_all(&partition, Offset(0), 1 << 20).await, stored);
         after.store.shutdown().expect("clean");
         let names = after.bench.disk_names();
-        assert_eq!(names.iter().filter(|name| name.starts_with("same")).count(), 1, "{names:?}");
+        // What lost its partition.metadata may be anybody's, and is kept aside.
+        let kept = names.iter().filter(|name| name.starts_with("same") && !name.ends_with(".unidentified"));
+        assert_eq!(kept.count(), 1, "{names:?}");
     }
 }
 

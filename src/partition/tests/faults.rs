@@ -42,6 +42,7 @@ async fn a_failed_write_is_final() {
         let setup = Setup::over(bench);
         let partition = setup.partition(1, 0);
         setup.commit(&partition, &batch(&[b"good"])).await;
+        eventually(|| setup.store.unwritten_bytes() == 0).await;
         setup.bench.disk.fail(Operation::Write, file, 0, Fault::Io);
         let ticket = setup.append(&partition, &batch(&[b"lost"])).await.expect("appended");
         // What is in the write-ahead log is durable, whatever becomes of its segment.

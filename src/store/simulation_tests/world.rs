@@ -63,7 +63,7 @@ impl World {
         let mut power_lost = false;
         for run in 0..RUNS {
             self.run = run;
-            let Some(mut running) = self.start() else { return self.trace.finish() };
+            let Some(mut running) = self.start(&mut power_lost) else { return self.trace.finish() };
             self.check(&running, power_lost);
             if self.chance.one_in(2) {
                 self.disk.cut_power_after(self.chance.below(400));
@@ -78,7 +78,7 @@ impl World {
             drop(running);
             self.disk = left;
         }
-        if let Some(running) = self.start() {
+        if let Some(running) = self.start(&mut power_lost) {
             self.check(&running, power_lost);
         }
         self.trace.finish()
@@ -103,7 +103,8 @@ impl World {
     }
 
     /// Recovers, maybe after recoveries that the next loss of power cuts short.
-    fn start(&mut self) -> Option<Running> {
+    fn start(&mut self, power_lost: &mut bool) -> Option<Running> {
+        self.disk.set_capacity(64 * MIB);
         for attempt in 0..RECOVERIES_MAX {
             let cut = attempt + 1 < RECOVERIES_MAX && self.chance.one_in(3);
             if cut {
@@ -119,6 +120,7 @@ impl World {
                 Err(error) => {
                     assert!(cut, "seed {}, run {}: the store does not open: {error}", self.seed, self.run);
                     self.disk = self.disk.crash(self.chance.next());
+                    *power_lost = true;
                 }
             }
         }
@@ -159,7 +161,16 @@ impl World {
             (partition.start_answered, partition.start_asked) = (marks.log_start, marks.log_start);
             partition.check_state(&log.tip_for_tests());
             let stored = read_segments(log, marks.log_start, marks.end);
-            assert!(stored == partition.bytes(marks.log_start, marks.end), "seed {seed}: {id} holds other bytes");
+            let expected = partition.bytes(marks.log_start, marks.end);
+            let at = stored.iter().zip(&expected).position(|(one, other)| one != other);
+            assert!(
+                stored == expected,
+                "seed {seed}: {id} holds other bytes: {} for {} at {at:?}, from {} to {}",
+                stored.len(),
+                expected.len(),
+                marks.log_start,
+                marks.end
+            );
             (id, marks.end, marks.log_start).hash(&mut self.trace);
         }
     }
