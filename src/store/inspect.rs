@@ -3,7 +3,8 @@
 //!
 //! A finding is what a start refuses or names as damage, and damage to one copy of the checkpoint for which the other
 //! makes up. What a crash leaves is none: a torn end, a second copy that is a commit behind, and chunks that are not
-//! needed any more, which newer ones write over. Of the log the judgement is [`wal::replay`]'s, as at a start.
+//! needed any more, which newer ones write over. Of the log the judgement is [`wal::replay`]'s, as at a start after a
+//! crash; one after a clean stop needs no chunk, and they are judged all the same.
 //!
 //! A broker that runs meanwhile moves on under the inspection, which may then find what is not there.
 
