@@ -346,13 +346,14 @@ impl Log {
         self.keep_snapshot(tip.end, &mut writer)
     }
 
-    /// Notes where the log begins, for a start without a write-ahead log. A log without files needs no note.
+    /// Notes durably where the log begins, for a start without a write-ahead log: segments below it may go in any order.
+    /// A log without files needs no note.
     pub fn note_start(&self, start: Offset) -> io::Result<()> {
         let writer = self.writer.lock();
         if writer.deleted || self.segments.read().is_empty() {
             return Ok(());
         }
-        self.put(start_file::encode(start).as_bytes(), start_file::FILE_NAME)
+        self.env.disk.write_whole(&self.dir.join(start_file::FILE_NAME), start_file::encode(start).as_bytes())
     }
 
     /// Writes what the active segment's indexes hold in memory, so that one sync of the file system makes them as durable
@@ -369,12 +370,16 @@ impl Log {
         }
     }
 
-    /// Removes the sealed segments that lie wholly below `offset`; those who read them read on. The active segment stays.
-    /// Returns how many went.
+    /// Removes the sealed segments that lie wholly below `offset`, which the log start has durably come to; those who read
+    /// them read on. The active segment stays. Returns how many went.
     pub fn remove_segments_below(&self, offset: Offset) -> io::Result<usize> {
         let _writer = self.writer.lock();
         let segments = self.segments();
         let count = segments.windows(2).take_while(|pair| pair[1].base() <= offset).count();
+        if count > 0 {
+            // The name of the segment that stays must outlive the removal of the others: it says how far the log had come.
+            self.env.disk.sync_dir(&self.dir)?;
+        }
         *self.segments.write() = Arc::new(segments[count..].to_vec());
         for segment in &segments[..count] {
             segment.pin();

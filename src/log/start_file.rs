@@ -1,5 +1,5 @@
-//! `log-start`: where a log begins, for starts that find no write-ahead log (`ottla.durability=os`). Text, written in
-//! place, not synced: it says what a checkpoint will say, and survives what `os` promises, the end of the process.
+//! `log-start`: where a log begins, for starts that find no write-ahead log (`ottla.durability=os`). Text, written whole
+//! and durably, before segments below it go: a loss of power may bring back some of them and not others.
 //!
 //! ```text
 //! magic=ottla-log-start
@@ -8,7 +8,7 @@
 //! crc=1a2b3c4d        CRC-32C of everything before this line, hexadecimal
 //! ```
 //!
-//! A log start only rises, so an old file does no harm; a damaged or torn one is ignored.
+//! A log start only rises, so an old file does no harm; a damaged one is ignored.
 
 use crate::base::Offset;
 use crate::record::header::crc32c;

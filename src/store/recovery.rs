@@ -205,7 +205,7 @@ impl Start<'_> {
             }
             wal::Entry::LogStart { start, .. } => {
                 recovering.tip.set_log_start(start);
-                recovering.log.note_start(recovering.tip.log_start()).map_err(|error| on(&recovering.log, error))
+                Ok(())
             }
             wal::Entry::RemoveBelow { below, .. } => {
                 recovering.log.remove_segments_below(below).map_err(|error| on(&recovering.log, error))?;

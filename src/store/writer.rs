@@ -51,7 +51,7 @@ impl SegmentWriter {
             });
         }
         while let Some(group) = self.groups.front() {
-            match write(group) {
+            match write(group, self.core.durability) {
                 Ok(()) => {}
                 Err(error) if is_full(&error) => {
                     self.core.disk_is_full(0);
@@ -98,13 +98,15 @@ impl SegmentWriter {
 }
 
 /// Writes one partition's part. What is done twice, after a full disk, changes nothing.
-fn write(group: &Group) -> io::Result<()> {
+fn write(group: &Group, durability: Durability) -> io::Result<()> {
     if group.log.is_deleted() {
         return Ok(());
     }
     group.log.log.write(&group.placed)?;
-    if let Some(start) = group.log_start {
-        group.log.log.note_start(start)?;
+    match (group.log_start, durability) {
+        (Some(start), Durability::Os) => group.log.log.note_start(start)?,
+        // The write-ahead log has it, and the next checkpoint will.
+        (Some(_), Durability::Fsync) | (None, _) => {}
     }
     if let Some(below) = group.remove_below {
         group.log.log.remove_segments_below(below)?;

@@ -16,7 +16,7 @@ mod producers;
 mod recovered;
 mod sealed;
 
-use super::files::{Writer, jitter_seed};
+use super::files::{Writer, jitter_seed, remove_if_there};
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
 use super::survey::{Depth, Flaw, FlawKind, Order, survey};
@@ -172,6 +172,7 @@ impl Opening<'_> {
             if let Some((segments, tip, writer, report)) = self.from_tip(&bases, at)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
                 tip.set_log_start(log_start);
+                self.drop_note_beyond(tip.end)?;
                 return Ok(Some((segments, tip, writer, report)));
             }
             log_start = log_start.max(at.log_start);
@@ -195,6 +196,7 @@ impl Opening<'_> {
             None => self.rebuild_active(active, &mut epochs)?,
         };
         let log_start = log_start.min(end);
+        self.drop_note_beyond(end)?;
         epochs.truncate_from(end);
         epochs.truncate_before(log_start);
         let (producers, writer) = self.producers(&segments, active_base, end)?;
@@ -248,6 +250,14 @@ impl Opening<'_> {
             return Ok(None);
         }
         Ok(self.read_small(&self.dir.join(start_file::FILE_NAME))?.and_then(|bytes| start_file::decode(&bytes)))
+    }
+
+    /// Records that the note speaks of are lost: those that get their offsets must not be taken for deleted.
+    fn drop_note_beyond(&self, end: Offset) -> io::Result<()> {
+        match self.noted_start()? {
+            Some(noted) if noted > end => remove_if_there(&*self.env.disk, &self.dir.join(start_file::FILE_NAME)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {

@@ -35,6 +35,8 @@ pub(super) struct World {
     /// The live one of each name and index, in `partitions`.
     live: BTreeMap<(u64, i32), usize>,
     trace: DefaultHasher,
+    /// Whether a failing sync was planned in this run.
+    sync_fails: bool,
 }
 
 struct Running {
@@ -55,6 +57,7 @@ impl World {
             partitions: Vec::new(),
             live: BTreeMap::new(),
             trace: DefaultHasher::new(),
+            sync_fails: false,
         }
     }
 
@@ -130,7 +133,7 @@ impl World {
     /// Compares what was recovered with what may be, and goes on from there.
     fn check(&mut self, running: &Running, power_lost: bool) {
         let seed = self.seed;
-        let unsafe_end = self.durability == Durability::Os && power_lost;
+        let unsafe_end = self.durability == Durability::Os && (power_lost || std::mem::take(&mut self.sync_fails));
         assert_eq!(running.store.recovery().damage, Vec::<String>::new(), "seed {seed}");
         let found: BTreeMap<TopicPartition, Arc<StoredLog>> =
             running.store.logs().into_iter().map(|log| (log.id(), log)).collect();
@@ -237,6 +240,8 @@ impl World {
     fn plan_fault(&mut self) {
         let operations = [Operation::Write, Operation::Sync, Operation::SyncFileSystem, Operation::Rename];
         let operation = operations[self.chance.below(4) as usize];
+        // A sync that failed takes from memory what only memory promised to keep.
+        self.sync_fails |= matches!(operation, Operation::Sync | Operation::SyncFileSystem);
         let fault = if self.chance.one_in(2) && operation == Operation::Write { Fault::Full } else { Fault::Io };
         self.disk.fail(operation, "", self.chance.below(10), fault);
     }
