@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ottla::cli::{self, Hooks, InspectError, Inspection, World};
-use ottla::io::disk::RealDisk;
+use ottla::io::disk::{Disk, RealDisk};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -17,10 +18,12 @@ fn main() -> ExitCode {
     cli::run(std::env::args_os(), world, &Hooks { serve: ottla::serve::run, inspect, log }).into()
 }
 
-/// Reads segments and indexes without changing them.
+/// Reads checkpoint, write-ahead log, segments and indexes without changing them.
 fn inspect(directory: &Path, out: &mut dyn io::Write) -> Result<Inspection, InspectError> {
-    let findings = ottla::log::inspect::inspect(&RealDisk::new(), directory, out)?;
-    match (findings.segments, findings.findings) {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+    let store = ottla::store::inspect(&disk, directory, out)?;
+    let logs = ottla::log::inspect::inspect(&*disk, directory, out)?;
+    match (store.copies + store.files + logs.segments, store.findings + logs.findings) {
         (0, 0) => Err(InspectError::NotData(directory.display().to_string())),
         (_, 0) => Ok(Inspection::Sound),
         (_, findings) => Ok(Inspection::Damaged { findings }),

@@ -69,7 +69,7 @@ pub(super) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StorageCommand {
-    /// List segments and batches and check them, without changing anything
+    /// List checkpoint, write-ahead log, segments and batches and check them, without changing anything
     Inspect {
         /// The data directory, or a partition's directory in it
         #[arg(value_name = "DIR")]

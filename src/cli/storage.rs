@@ -29,8 +29,8 @@ pub enum InspectError {
     Io(#[from] std::io::Error),
 }
 
-/// Lists segments and batches of a data directory, or of one partition's directory, on the writer
-/// and checks checksums and indexes. Changes nothing.
+/// Lists checkpoint, write-ahead log, segments and batches of a data directory, or the segments of one
+/// partition's directory, on the writer and checks checksums and indexes. Changes nothing.
 pub type Inspect = fn(&Path, &mut dyn Write) -> Result<Inspection, InspectError>;
 
 pub(super) fn inspect(inspect: Inspect, directory: &Path, out: &mut dyn Write) -> Result<(), Failure> {

@@ -82,11 +82,23 @@ families! {
         "Topics that are not in the families by topic because the number of topics with series is bounded.";
     FSYNC_DURATION = "ottla_fsync_duration_seconds", Histogram, [], "Time of one sync that acknowledgements wait for.";
     COMMIT_BYTES = "ottla_commit_bytes", Histogram, [], "Bytes made durable by one sync.";
-    COMMIT_QUEUE_BYTES = "ottla_commit_queue_bytes", Gauge, [], "Bytes appended and not yet durable.";
+    COMMIT_QUEUE_BYTES = "ottla_commit_queue_bytes", Gauge, [], "Bytes appended that wait to be committed.";
     RING_BYTES = "ottla_ring_bytes", Gauge, [], "Bytes of the memory tail that consumers read from.";
+    WAL_BYTES = "ottla_wal_bytes", Gauge, [],
+        "Bytes of the files of the write-ahead log (at most ottla.wal.bytes, unless a single batch needs more); 0 with ottla.durability=os.";
+    WAL_USED_BYTES = "ottla_wal_used_bytes", Gauge, [],
+        "Bytes of those files of the write-ahead log that are not free to be written over, files in whole.";
+    UNWRITTEN_BYTES = "ottla_unwritten_bytes", Gauge, [], "Bytes committed and not yet in segments.";
+    CHECKPOINT_BYTES = "ottla_checkpoint_bytes", Gauge, [],
+        "Bytes of the checkpoint, of one of its two copies, with the room kept in it.";
+    CHECKPOINTS = "ottla_checkpoints_total", Counter, [], "Checkpoints made, the one of the start aside.";
     STORAGE_FAILURES = "ottla_storage_failures_total", Counter, ["operation"],
         "Failed operations on the data directory: write, sync, read, open.";
     RECOVERY_PROGRESS_RATIO = "ottla_recovery_progress_ratio", Gauge, [], "How far the start-up has come, 0 to 1.";
+    RECOVERY_CHUNKS = "ottla_recovery_chunks", Gauge, [], "Chunks of the write-ahead log that the start read.";
+    RECOVERY_BATCHES = "ottla_recovery_batches", Gauge, [],
+        "Record batches that segments lacked and the start brought back from the write-ahead log.";
+    RECOVERY_FINDINGS = "ottla_recovery_findings", Gauge, [], "Things that the start found damaged, lost or missing.";
 }
 
 /// The process's own families, which the collector of the metrics crate gives.

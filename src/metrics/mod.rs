@@ -106,14 +106,54 @@ impl Metrics {
         Sampled::put(&self.registry, &families::RING_BYTES, read);
     }
 
-    /// Bytes appended and not yet durable, read at scrape.
+    /// Bytes appended that wait to be committed, read at scrape.
     pub fn sample_commit_queue_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::COMMIT_QUEUE_BYTES, read);
+    }
+
+    /// Bytes of the write-ahead log's files, read at scrape.
+    pub fn sample_wal_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::WAL_BYTES, read);
+    }
+
+    /// Bytes of those that are not free, read at scrape.
+    pub fn sample_wal_used_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::WAL_USED_BYTES, read);
+    }
+
+    /// Bytes committed and not yet in segments, read at scrape.
+    pub fn sample_unwritten_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::UNWRITTEN_BYTES, read);
+    }
+
+    /// Bytes of one copy of the checkpoint, read at scrape.
+    pub fn sample_checkpoint_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CHECKPOINT_BYTES, read);
+    }
+
+    /// Checkpoints made, read at scrape.
+    pub fn sample_checkpoints(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CHECKPOINTS, read);
     }
 
     /// Recovery's progress, 0 to 1, read at scrape.
     pub fn sample_recovery_progress(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::RECOVERY_PROGRESS_RATIO, read);
+    }
+
+    /// Chunks of the write-ahead log that the start read, read at scrape.
+    pub fn sample_recovery_chunks(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RECOVERY_CHUNKS, read);
+    }
+
+    /// Record batches that the start brought back from it, read at scrape.
+    pub fn sample_recovery_batches(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RECOVERY_BATCHES, read);
+    }
+
+    /// Things that the start found damaged, lost or missing, read at scrape.
+    pub fn sample_recovery_findings(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RECOVERY_FINDINGS, read);
     }
 }
 

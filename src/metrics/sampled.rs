@@ -46,7 +46,7 @@ pub(super) fn family(of: &Family, kind: MetricType, mut rows: Vec<(Vec<&str>, f6
     family
 }
 
-/// A gauge that a function gives.
+/// A gauge or a counter that a function gives.
 pub(super) struct Sampled {
     of: &'static Family,
     desc: Desc,
@@ -56,7 +56,7 @@ pub(super) struct Sampled {
 impl Sampled {
     /// Registers `read` as `of`; the first to come is kept.
     pub(super) fn put(registry: &Registry, of: &'static Family, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        debug_assert_eq!(of.kind, Kind::Gauge);
+        debug_assert_ne!(of.kind, Kind::Histogram);
         let sampled = Sampled { of, desc: desc(of), read: Box::new(read) };
         if let Err(error) = registry.register(Box::new(sampled)) {
             tracing::warn!(%error, family = of.name, "a metric is given twice");
@@ -70,6 +70,10 @@ impl Collector for Sampled {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        vec![family(self.of, MetricType::GAUGE, vec![(Vec::new(), (self.read)())])]
+        let kind = match self.of.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge | Kind::Histogram => MetricType::GAUGE,
+        };
+        vec![family(self.of, kind, vec![(Vec::new(), (self.read)())])]
     }
 }

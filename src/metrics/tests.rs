@@ -35,7 +35,15 @@ fn exercised() -> Metrics {
     all.sample_answer_memory(|| 6.0);
     all.sample_ring_bytes(|| 7.0);
     all.sample_commit_queue_bytes(|| 8.0);
+    all.sample_wal_bytes(|| 9.0);
+    all.sample_wal_used_bytes(|| 3.0);
+    all.sample_unwritten_bytes(|| 2.0);
+    all.sample_checkpoint_bytes(|| 4.0);
+    all.sample_checkpoints(|| 11.0);
     all.sample_recovery_progress(|| 1.0);
+    all.sample_recovery_chunks(|| 12.0);
+    all.sample_recovery_batches(|| 13.0);
+    all.sample_recovery_findings(|| 0.0);
     all
 }
 
@@ -74,6 +82,7 @@ fn every_family_has_a_series_with_its_labels() {
     check("ottla_request_memory_bytes 5");
     check("ottla_answer_memory_bytes 6");
     check("ottla_fsync_duration_seconds_count 1");
+    check("ottla_checkpoints_total 11");
 }
 
 #[test]

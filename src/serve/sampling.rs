@@ -11,8 +11,28 @@ pub(super) fn register(metrics: &Metrics, store: &Arc<Store>) {
     metrics.sample_commit_queue_bytes(move || queue.queue_bytes() as f64);
     let ring = store.clone();
     metrics.sample_ring_bytes(move || ring.counters().ring_bytes.get() as f64);
+    log_and_checkpoint(metrics, store);
     // Recovery ends before anybody is served.
     metrics.sample_recovery_progress(|| 1.0);
+    let found = store.recovery();
+    let (chunks, batches, findings) = (found.chunks as f64, found.batches as f64, found.damage.len() as f64);
+    metrics.sample_recovery_chunks(move || chunks);
+    metrics.sample_recovery_batches(move || batches);
+    metrics.sample_recovery_findings(move || findings);
+}
+
+/// From the write-ahead log to segments and checkpoint.
+fn log_and_checkpoint(metrics: &Metrics, store: &Arc<Store>) {
+    let all = store.clone();
+    metrics.sample_wal_bytes(move || all.wal().map_or(0, |files| files.bytes) as f64);
+    let used = store.clone();
+    metrics.sample_wal_used_bytes(move || used.wal().map_or(0, |files| files.bytes - files.free_bytes) as f64);
+    let unwritten = store.clone();
+    metrics.sample_unwritten_bytes(move || unwritten.unwritten_bytes() as f64);
+    let checkpoint = store.clone();
+    metrics.sample_checkpoint_bytes(move || checkpoint.counters().checkpoint_bytes.get() as f64);
+    let checkpoints = store.clone();
+    metrics.sample_checkpoints(move || checkpoints.counters().checkpoints.get() as f64);
 }
 
 /// How much of the store's counts has been told.

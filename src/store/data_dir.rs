@@ -7,6 +7,8 @@
 //!                       magic=ottla-data-dir  version=1  cluster.id=..  node.id=..  directory.id=..
 //!   ottla.clean       exists between a clean stop and the next start: magic=ottla-clean-stop, version, directory.id
 //!   ottla.failed      exists from a failed write or sync until a start has recovered from it: magic=ottla-failed, version
+//!   ottla.checkpoint  and ottla.checkpoint.2: from where recovery begins (checkpoint)
+//!   wal/              the write-ahead log (wal)
 //!   meta/             the metadata log (io::bucket)
 //!   <topic>-<n>/      partitions (log)
 //! ```
@@ -144,15 +146,7 @@ impl DataDir {
             disk.sync_file_system(path).map_err(on)?;
             forget_cached(&*disk, path).map_err(on)?;
         }
-        let stamp_path = path.join(STAMP_FILE);
-        let stamp = match disk.read_whole(&stamp_path, PROPERTIES_BYTES_MAX) {
-            Ok(bytes) => Some(parse_stamp(path, &stamp_path, &bytes)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(DataDirError::Damaged { path: stamp_path, what: error.to_string() });
-            }
-            Err(error) => return Err(DataDirError::Io { path: stamp_path, error }),
-        };
+        let stamp = read_stamp(&*disk, path)?;
         if stamp.is_none() {
             let names = disk.list(path).map_err(on)?.into_iter().map(|entry| entry.name);
             if let Some(found) = names.into_iter().find(|name| !BEFORE_STAMP.contains(&name.as_str())) {
@@ -234,6 +228,19 @@ impl DataDir {
             }
         }
         if removed { self.disk.sync_dir(&self.path) } else { Ok(()) }
+    }
+}
+
+/// The stamp; none when there is none.
+pub(super) fn read_stamp(disk: &dyn Disk, dir: &Path) -> Result<Option<Stamp>, DataDirError> {
+    let path = dir.join(STAMP_FILE);
+    match disk.read_whole(&path, PROPERTIES_BYTES_MAX) {
+        Ok(bytes) => parse_stamp(dir, &path, &bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(DataDirError::Damaged { path, what: error.to_string() })
+        }
+        Err(error) => Err(DataDirError::Io { path, error }),
     }
 }
 

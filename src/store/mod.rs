@@ -9,6 +9,7 @@
 //!   - `commit`: the one order; the write-ahead log; what is durable.
 //!   - `writer`: segments, after `handover`.
 //!   - `checkpointer`: recovery offsets, into `checkpoint`.
+//! - [`inspect()`]: what checkpoint and write-ahead log hold, for people.
 //!
 //! What must hold: offsets are assigned and queued under the partition's lock, so that queue, log, segments and tail hold
 //! each partition's batches in one order. Room is taken before that: what can still fail afterwards is the device. Nothing
@@ -33,6 +34,7 @@ mod data_dir;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod handover;
+mod inspect;
 mod load;
 mod lookup;
 mod queue;
@@ -54,6 +56,7 @@ pub use config::{
 };
 pub use counters::{Counter, Counters, SYNC_BUCKETS_US};
 pub use data_dir::{DataDir, DataDirError, FORMAT_VERSION, Stamp};
+pub use inspect::{Inspected, inspect};
 pub use lookup::{Lookup, Plan, PlannedRange, TailDamaged, TailSlice};
 pub use recovery::Recovery;
 pub use room::{Closed, Reserve, Room};

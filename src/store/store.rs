@@ -178,6 +178,7 @@ impl Store {
             }
         }
         core.check_room();
+        core.counters.checkpoint_bytes.set(checkpoint.bytes());
         let pool = wal.as_ref().map(DiskWal::pool);
         let hands = Hands {
             committer: Committer::new(core.clone(), wal.map(|wal| Box::new(wal) as Box<dyn Wal>)),

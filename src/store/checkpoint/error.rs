@@ -26,7 +26,7 @@ pub enum CheckpointError {
         version: u32,
     },
     /// It came from elsewhere.
-    #[error("{} belongs to data directory {found}, not to {expected}: restore all of a backup, or remove both copies", path.display())]
+    #[error("{} belongs to data directory {found}, not to {expected}: restore all of a backup, or remove both copies and wal/", path.display())]
     OtherDirectory {
         /// The copy.
         path: PathBuf,
