@@ -66,7 +66,7 @@ impl Tip {
         }
         let producers = snapshot::decode(rest).ok()?;
         let ordered = 0 <= log_start.0 && log_start <= end && active.as_ref().is_none_or(|active| active.base <= end);
-        ordered.then(|| Tip { log_start, end, active, epochs, producers, jitter_seed: 0 })
+        ordered.then_some(Tip { log_start, end, active, epochs, producers, jitter_seed: 0 })
     }
 
     /// An empty log that goes on where this one ended: its files are lost, its offsets must not be given again.

@@ -275,6 +275,12 @@ impl Core {
         }
     }
 
+    /// Whether one more file of the write-ahead log leaves the reserve alone.
+    pub(crate) fn has_room_to_grow(&self) -> bool {
+        let free = self.disk.free_bytes(&self.path).unwrap_or(0);
+        free >= self.reserve_bytes.saturating_add(crate::wal::FILE_BYTES_MAX)
+    }
+
     pub(crate) fn disk_is_full(&self, free: u64) {
         if !self.health.disk_full.swap(true, Ordering::Relaxed) {
             self.counters.read_only_turns.add(1);

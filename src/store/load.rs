@@ -193,9 +193,6 @@ fn tell(dir: &Path, report: &OpenReport) {
     for file in &report.rebuilt {
         tracing::info!("{file} was made again");
     }
-    for (file, flaw) in &report.damaged {
-        tracing::error!("{file} is damaged: {flaw:?}");
-    }
 }
 
 /// Does `work` on every item with a bounded number of threads; after an error no further item is begun.

@@ -91,3 +91,34 @@ fn two_directories_of_one_partition_are_refused() {
     }
     assert!(matches!(bench.try_open(), Err(OpenError::Twice { .. })));
 }
+
+/// The last resort when both copies of the checkpoint are damaged: without them everything is read, and nothing is lost.
+#[test]
+fn a_start_without_a_checkpoint_reads_everything() {
+    let bench = Bench::new(1);
+    let end = {
+        let (store, mut hands) = bench.try_open_by_hand().expect("opened");
+        let log = log(&store, 5, 0);
+        for at in 0..40 {
+            let batch = batch(&[&[at; 3_000]]);
+            let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+            log.append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+            hands.committer.step().expect("committed");
+            // Half of it is in segments.
+            if at < 20 {
+                hands.writer.step().expect("written");
+            }
+        }
+        log.watermarks().durable
+    };
+    let after = Bench::on(bench.disk.crash(3));
+    for copy in ["ottla.checkpoint", "ottla.checkpoint.2"] {
+        after.disk.remove_file(&Bench::dir().join(copy)).expect("removed");
+    }
+    for _ in 0..2 {
+        let store = after.open();
+        assert_eq!(log(&store, 5, 0).watermarks().durable, end);
+        assert!(store.recovery().damage.is_empty());
+        store.shutdown().expect("clean");
+    }
+}

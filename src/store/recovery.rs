@@ -88,16 +88,21 @@ impl Start<'_> {
         if let Some(loaded) = &loaded {
             loaded.notes.iter().for_each(|note| tracing::warn!("{note}"));
         }
-        self.rebuild(loaded.as_ref()).inspect_err(|_| data_dir::mark_failed(&*core.disk, &core.path))
+        let position = match &loaded {
+            Some(loaded) => Some(loaded.position),
+            None => self.newest_log()?,
+        };
+        self.rebuild(loaded.as_ref(), position).inspect_err(|_| data_dir::mark_failed(&*core.disk, &core.path))
     }
 
-    fn rebuild(&self, loaded: Option<&Loaded>) -> Result<Recovered, OpenError> {
+    fn rebuild(&self, loaded: Option<&Loaded>, position: Option<Position>) -> Result<Recovered, OpenError> {
         let core = self.core;
         let mut report = Recovery { was_clean: self.was_clean, ..Recovery::default() };
         let mut logs = load::load(self, loaded, &mut report)?;
-        if let Some(loaded) = loaded.filter(|_| !self.was_clean) {
-            self.replay(loaded.position, &mut logs, &mut report)?;
+        if let Some(position) = position.filter(|_| !self.was_clean) {
+            self.replay(position, &mut logs, &mut report)?;
         }
+        report.damage.iter().for_each(|line| tracing::error!("found at the start: {line}"));
         if !self.was_clean || report.chunks > 0 {
             for Recovering { log, .. } in logs.values() {
                 log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
@@ -105,7 +110,7 @@ impl Start<'_> {
             // Page cache is not durability: nobody sees what was recovered before it is on the medium.
             self.sync()?;
         }
-        let incarnation = loaded.map_or(0, |loaded| loaded.position.incarnation) + 1;
+        let incarnation = position.map_or(0, |position| position.incarnation) + 1;
         let puts = logs.iter().map(|(id, Recovering { log, tip })| Change::Put {
             id: *id,
             dir: load::name_of(log.dir()),
@@ -118,6 +123,20 @@ impl Start<'_> {
             Durability::Fsync => Some(DiskWal::create(core.disk.clone(), self.wal_config(), incarnation)?),
         };
         Ok(Recovered { logs, checkpoint, incarnation, wal, report })
+    }
+
+    /// Without a checkpoint, which somebody must have removed: the newest run that wrote a log, and all of it.
+    fn newest_log(&self) -> Result<Option<Position>, OpenError> {
+        let dir = wal_dir(&self.core.path);
+        if !self.core.disk.exists(&dir).map_err(|error| OpenError::Io { path: dir.clone(), error })? {
+            return Ok(None);
+        }
+        let files = wal::inspect(&*self.core.disk, &dir).map_err(|error| OpenError::Io { path: dir, error })?;
+        let chunks = || files.iter().flat_map(|file| &file.chunks);
+        let Some(incarnation) = chunks().map(|chunk| chunk.incarnation).max() else { return Ok(None) };
+        let oldest = chunks().filter(|chunk| chunk.incarnation == incarnation).map(|chunk| chunk.sequence.0).min();
+        tracing::warn!("there is no checkpoint: all segments are read, then the write-ahead log of run {incarnation}");
+        Ok(oldest.map(|live_from| Position { incarnation, live_from }))
     }
 
     fn wal_config(&self) -> WalConfig {
@@ -157,8 +176,7 @@ impl Start<'_> {
             tracing::info!("the write-ahead log ends in a torn chunk, which nobody was told of: {torn}");
         }
         for damage in &found.damaged {
-            tracing::error!("the write-ahead log is damaged: {damage}");
-            report.damage.push(damage.to_string());
+            report.damage.push(format!("the write-ahead log is damaged: {damage}"));
         }
         Ok(())
     }
@@ -239,7 +257,6 @@ impl Start<'_> {
                 }
                 if header.base_offset > tip.end() {
                     let (from, to) = (tip.end(), header.base_offset);
-                    tracing::error!("{id}: the records from offset {from} to {to} are missing");
                     report.damage.push(format!("{id}: the records from offset {from} to {to} are missing"));
                 }
                 let placement = tip.replay(&header, now, self.settings);

@@ -176,7 +176,7 @@ fn checkpoint(core: &Core, mut checkpointer: Checkpointer, pool: Option<&Pool>) 
         if core.health.is_failed() {
             return;
         }
-        if let Some(pool) = pool.filter(|pool| !ending && pool.wants_growth()) {
+        if let Some(pool) = pool.filter(|pool| !ending && pool.wants_growth() && core.has_room_to_grow()) {
             match pool.grow() {
                 Ok(true) => core.room.ring(),
                 Ok(false) => {}

@@ -169,7 +169,7 @@ impl Opening<'_> {
         self.check_topic(topic)?;
         let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
         if let OpenHow::From(at) = how {
-            if let Some((segments, tip, writer, report)) = self.from_tip(&bases, at)? {
+            if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
                 tip.set_log_start(log_start);
                 self.drop_note_beyond(tip.end)?;

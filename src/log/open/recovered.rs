@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 impl Opening<'_> {
     /// Opens from `at`; `None` when the files are not what it says, and must be read whole.
-    pub(super) fn from_tip(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Opened>> {
+    pub(super) fn go_on_from(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Opened>> {
         let Some(growth) = at.active.as_ref() else { return Ok(None) };
         // A segment that is gone was removed for its age after the checkpoint; one that is too short was damaged.
         let Ok(first) = bases.binary_search(&growth.base) else { return Ok(None) };

@@ -24,9 +24,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What the reader of a refusal can do.
-const REMEDY: &str = "put back either copy as it was when the broker last ran, or, as a last resort, remove both and wal/: \
-                      every partition is then scanned from its files, and what only the checkpoint and the write-ahead \
-                      log knew, acknowledged records among it, is lost";
+const REMEDY: &str = "put back either copy as it was when the broker last ran, or, as a last resort, remove both: every \
+                      partition is then scanned from its files and the write-ahead log, and what only the checkpoint \
+                      knew, as log starts, is lost";
 
 impl Checkpoint {
     /// The state after the last commit that counts; none when neither copy exists. Changes nothing.

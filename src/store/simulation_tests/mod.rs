@@ -10,8 +10,8 @@
 mod model;
 mod world;
 
+use crate::base::{Clock, SystemClock};
 use crate::store::Durability;
-use std::time::{SystemTime, UNIX_EPOCH};
 use world::World;
 
 /// Fresh seeds when nothing is set.
@@ -48,8 +48,7 @@ fn run_all(seeds: impl Iterator<Item = u64>) {
 #[test]
 fn nothing_acknowledged_is_lost_whatever_the_order() {
     let count = number("OTTLA_SIMULATION_SEEDS").unwrap_or(SEEDS);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let first = number("OTTLA_SIMULATION_FIRST").unwrap_or((since.as_micros() as u64) << 12);
+    let first = number("OTTLA_SIMULATION_FIRST").unwrap_or((SystemClock::default().now().0 as u64) << 16);
     eprintln!("seeds {first} to {}", first + count - 1);
     run_all(FAILED_ONCE.iter().copied().chain(first..first + count));
 }

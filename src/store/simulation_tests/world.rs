@@ -318,7 +318,7 @@ impl World {
         let producer = last.header.producer_id;
         let of_last = partition.sent.iter().rev().filter(|sent| sent.header.producer_id == producer);
         let Some(sent) = of_last.take(5).nth(back) else { return true };
-        let (batch, header) = (sent.bytes.clone(), sent.header.clone());
+        let (batch, header) = (sent.bytes.clone(), sent.header);
         let log = self.log(running, at);
         let mut room = running.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
         if let Ok(appended) = log.append(batch, &header, &mut room) {
