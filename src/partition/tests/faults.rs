@@ -61,6 +61,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let setup = Setup::new(3);
     let partition = setup.partition(1, 0);
     setup.commit(&partition, &batch(&[b"good"])).await;
+    eventually(|| setup.store.unwritten_bytes() == 0).await;
     setup.bench.disk.set_capacity(MIB / 2);
     setup.store.tick();
     assert_eq!(setup.store.health(), StoreHealth::DiskFull);
