@@ -95,6 +95,15 @@ impl Committer {
         self.loaded
     }
 
+    /// Lets go of what is in segments and too much in memory; says whether that is all that is too much.
+    pub(crate) fn trim(&mut self) -> bool {
+        self.ring.trim(self.core.handover.written());
+        let counters = &self.core.counters;
+        counters.ring_bytes.set(self.ring.bytes());
+        counters.ring_evictions.set(self.ring.evictions());
+        !self.ring.is_over() || self.core.handover.written() == self.commit
+    }
+
     /// One commit. An error is final.
     pub(crate) fn step(&mut self) -> Result<Step, WalError> {
         if self.pending.is_empty() {
@@ -187,12 +196,10 @@ impl Committer {
             rooms.clear();
         }
         self.core.handover.push(Handed { commit: self.commit, groups, rooms });
-        self.ring.trim(self.core.handover.written());
+        self.trim();
         let counters = &self.core.counters;
         counters.commit_passes.add(1);
         counters.committed_bytes.add(bytes);
-        counters.ring_bytes.set(self.ring.bytes());
-        counters.ring_evictions.set(self.ring.evictions());
         self.written_since_check += bytes;
         if self.written_since_check >= self.core.reserve_bytes / ROOM_CHECKS_PER_RESERVE {
             self.written_since_check = 0;

@@ -121,13 +121,21 @@ impl Queue {
         self.state.lock().bytes
     }
 
-    /// Returns when there is something to do. Normally the first entry is reason enough; when the store is `loaded`, more
-    /// are gathered for a moment.
-    pub(crate) fn wait(&self, loaded: bool) {
+    /// Returns when there is something to do, or after `time`. Normally the first entry is reason enough; when the store is
+    /// `loaded`, more are gathered for a moment.
+    pub(crate) fn wait(&self, loaded: bool, time: Option<Duration>) {
         let mut state = self.state.lock();
         while !state.has_work() {
             state.waits_for = WaitsFor::Anything;
-            self.wake.wait(&mut state);
+            match time {
+                None => self.wake.wait(&mut state),
+                Some(time) => {
+                    if self.wake.wait_for(&mut state, time).timed_out() {
+                        state.waits_for = WaitsFor::Nothing;
+                        return;
+                    }
+                }
+            }
         }
         if loaded && state.bytes < GATHER_BYTES {
             state.waits_for = WaitsFor::Gathering;

@@ -143,6 +143,11 @@ impl Ring {
         self.full.iter().chain(&self.filling).map(Chunk::cost).sum()
     }
 
+    /// Whether they take more than they may.
+    pub(crate) fn is_over(&self) -> bool {
+        self.bytes() > self.tail_bytes
+    }
+
     /// Chunks that left since the start.
     pub(crate) fn evictions(&self) -> u64 {
         self.evictions

@@ -396,6 +396,11 @@ impl StoredLog {
         self.forget_tail(self.written());
     }
 
+    /// Whether segments hold everything that is durable.
+    pub(crate) fn is_written(&self) -> bool {
+        self.written() >= self.state.lock().durable
+    }
+
     /// Where the append path has come to.
     pub(crate) fn tip_for_tests(&self) -> Tip {
         self.state.lock().tip.clone()

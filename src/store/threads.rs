@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Memory that waits for the segments is looked at again after this time.
+const TRIM_AGAIN: Duration = Duration::from_millis(10);
+
 /// Who does the work.
 pub(crate) struct Hands {
     pub(crate) committer: Committer,
@@ -99,7 +102,9 @@ fn commit(core: &Core, mut committer: Committer, pool: Option<&Pool>) {
             return;
         }
         if committer.is_idle() {
-            core.queue.wait(committer.is_loaded());
+            // What is too much in memory goes as soon as segments have it, also when nothing more comes.
+            let time = (!committer.trim()).then_some(TRIM_AGAIN);
+            core.queue.wait(committer.is_loaded(), time);
         }
         match committer.step() {
             Ok(Step::Done | Step::Idle) => {}

@@ -159,7 +159,7 @@ async fn what_a_failed_removal_left_does_not_come_back_in_the_successor() {
         setup.commit(&old, &batch(&[&[b'o'; 30 << 10]])).await;
     }
     setup.bench.disk.fail(Operation::Rename, "-delete", 0, Fault::Io);
-    eventually(|| setup.store.unwritten_bytes() == 0).await;
+    eventually(|| old.log.is_written()).await;
     setup.delete(1, 0);
     let new = setup.named(2, 0, "same");
     setup.commit(&new, &batch(&[b"new"])).await;

@@ -42,7 +42,7 @@ async fn a_failed_write_is_final() {
         let setup = Setup::over(bench);
         let partition = setup.partition(1, 0);
         setup.commit(&partition, &batch(&[b"good"])).await;
-        eventually(|| setup.store.unwritten_bytes() == 0).await;
+        eventually(|| partition.log.is_written()).await;
         setup.bench.disk.fail(Operation::Write, file, 0, Fault::Io);
         let ticket = setup.append(&partition, &batch(&[b"lost"])).await.expect("appended");
         // What is in the write-ahead log is durable, whatever becomes of its segment.
@@ -61,7 +61,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let setup = Setup::new(3);
     let partition = setup.partition(1, 0);
     setup.commit(&partition, &batch(&[b"good"])).await;
-    eventually(|| setup.store.unwritten_bytes() == 0).await;
+    eventually(|| partition.log.is_written()).await;
     setup.bench.disk.set_capacity(MIB / 2);
     setup.store.tick();
     assert_eq!(setup.store.health(), StoreHealth::DiskFull);
@@ -255,7 +255,7 @@ async fn what_is_logged_survives_a_full_segment_disk() {
             let after = Setup::over(Bench::on(setup.bench.disk.crash(1)));
             assert_eq!(read_all(&after.partition(1, 0), Offset(0), 1 << 20).await, stored);
         } else {
-            eventually(|| setup.store.unwritten_bytes() == 0).await;
+            eventually(|| partition.log.is_written()).await;
             setup.store.tick();
             setup.commit(&partition, &batch(&[b"y"])).await;
             setup.store.shutdown().expect("clean");

@@ -27,6 +27,8 @@ async fn reads_fall_through_from_memory_to_segments() {
     setup.commit(&partition, &batch(&[&large])).await;
     setup.commit(&partition, &batch(&[b"last"])).await;
     let end = partition.watermarks().durable;
+    let settled = || setup.store.counters().ring_bytes.get() <= 256 << 10;
+    eventually(|| partition.log.is_written() && settled()).await;
     let oldest = partition.read(Offset(0), 1 << 20, true, ReadUpto::HighWatermark).await.expect("readable");
     assert!(!oldest.parts.iter().any(is_memory) && oldest.parts.len() > 1, "several segments in one read");
     let newest = partition.read(Offset(end.0 - 1), 1 << 20, true, ReadUpto::HighWatermark).await.expect("readable");
@@ -59,7 +61,7 @@ async fn a_read_from_the_middle_gets_the_whole_batch_and_keeps_to_its_size() {
     // In memory, then the same from files: a tail that was forgotten.
     for in_memory in [true, false] {
         if !in_memory {
-            eventually(|| setup.store.unwritten_bytes() == 0).await;
+            eventually(|| partition.log.is_written()).await;
             partition.log.forget_tail_for_tests();
         }
         let check = async |from: i64, max_bytes: u64, at_least_one: bool, batches: u64, next: i64| {
@@ -142,6 +144,7 @@ async fn a_damaged_segment_is_named_and_an_unreadable_one_too() {
     for _ in 0..30 {
         setup.commit(&partition, &batch(&[&[1; 9000]])).await;
     }
+    eventually(|| partition.log.is_written()).await;
     partition.log.forget_tail_for_tests();
     setup.bench.disk.fail_always(Operation::Read, ".log", Fault::Io);
     let read = partition.read(Offset(0), 1, true, ReadUpto::HighWatermark).await;
