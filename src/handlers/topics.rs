@@ -76,8 +76,11 @@ impl Topics {
         let effective = self.settings(topic);
         let id = TopicPartition { topic: topic.id, partition: index };
         let epoch: LeaderEpoch = image.leader_epoch(topic);
-        let partition = self.partitions.ensure(id, &topic.name, &effective.log, epoch);
+        // One after the other, and only while the topic exists: a request with an old image must not take the directory
+        // from a topic that was created since under the same name.
         let _turn = self.spreading.lock();
+        self.image().topic_by_id(topic.id)?;
+        let partition = self.partitions.ensure(id, &topic.name, &effective.log, epoch);
         match self.image().topic_by_id(topic.id) {
             None => {
                 self.partitions.delete(topic.id, index);

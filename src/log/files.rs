@@ -296,9 +296,9 @@ impl Log {
     /// Makes the active segment, its indexes, and the state up to `next` durable, before `next` may exist.
     fn seal(&self, active: &Segment, roll: &Roll, next: Offset, writer: &mut Writer) -> io::Result<()> {
         self.finish(active, roll.closing)?;
-        active.log().file()?.sync_data()?;
-        active.index.sync()?;
-        active.times.sync()?;
+        synced(active.log().file()?.sync_data())?;
+        synced(active.index.sync())?;
+        synced(active.times.sync())?;
         let name = names::segment(next, snapshot::SUFFIX);
         self.put(&roll.snapshot, &name)?;
         self.env.disk.open(&self.dir.join(&name), Open::ReadWrite)?.sync_data()?;
@@ -421,6 +421,11 @@ impl Log {
             segment.pin();
         }
     }
+}
+
+/// A sync that failed is final, whatever it says was missing: a second one could succeed over what is lost.
+fn synced(result: io::Result<()>) -> io::Result<()> {
+    result.map_err(|error| io::Error::other(format!("a sync failed: {error}")))
 }
 
 pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {

@@ -117,7 +117,10 @@ impl Checkpointer {
             Err(error) => return Err(error.into()),
         }
         self.core.released.store(capture.live_from, Ordering::SeqCst);
+        // Who asked meanwhile asked for this one; who needs another asks after it was woken.
+        self.core.take_checkpoint_request();
         self.core.room.ring();
+        self.core.queue.nudge();
         let counters = &self.core.counters;
         counters.checkpoints.add(1);
         counters.checkpoint_bytes.set(self.checkpoint.bytes());

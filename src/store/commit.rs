@@ -16,7 +16,7 @@ use super::room::Room;
 use super::stored_log::{StoredLog, TailEntry};
 use crate::base::Offset;
 use crate::log::{Placed, Placement};
-use crate::wal::{self, Chunk, Wal, WalError};
+use crate::wal::{self, Chunk, Pool, Wal, WalError};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub(crate) struct Committer {
     ring: Ring,
     /// None in `os` mode.
     wal: Option<Box<dyn Wal>>,
+    pool: Option<Arc<Pool>>,
+    released: u64,
     pending: VecDeque<Entry>,
     prepared: Option<Prepared>,
     commit: u64,
@@ -69,12 +71,14 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn new(core: Arc<Core>, wal: Option<Box<dyn Wal>>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, wal: Option<Box<dyn Wal>>, pool: Option<Arc<Pool>>) -> Self {
         let ring = Ring::new(core.tail_bytes);
         Committer {
             core,
             ring,
             wal,
+            pool,
+            released: 0,
             pending: VecDeque::new(),
             prepared: None,
             commit: 0,
@@ -106,6 +110,7 @@ impl Committer {
 
     /// One commit. An error is final.
     pub(crate) fn step(&mut self) -> Result<Step, WalError> {
+        self.release();
         if self.pending.is_empty() {
             let work = self.core.queue.take();
             self.core.handover.push_removed(work.deleted);
@@ -129,6 +134,23 @@ impl Committer {
         self.loaded = !self.pending.is_empty() || self.core.queue.bytes() > 0;
         self.hand_over(prepared);
         Ok(Step::Done)
+    }
+
+    /// Gives back what a checkpoint has freed of the log, and lets nothing more in while too little of it is free: what
+    /// has offsets must find room without that checkpoint.
+    fn release(&mut self) {
+        let (Some(wal), Some(pool)) = (&mut self.wal, &self.pool) else { return };
+        let released = self.core.released.load(Ordering::SeqCst);
+        if released > self.released {
+            self.released = released;
+            wal.release(wal::Sequence(released));
+        }
+        let full = pool.stats().full_bytes;
+        if full > self.core.hold_bytes {
+            self.core.budget.hold(true);
+        } else if full <= self.core.hold_bytes / 2 {
+            self.core.budget.hold(false);
+        }
     }
 
     /// Takes a chunk's worth of entries and copies it.
@@ -173,7 +195,6 @@ impl Committer {
     /// Writes the chunk and syncs it; says whether there was room.
     fn write_ahead(&mut self, prepared: &Prepared) -> Result<bool, WalError> {
         let Some(wal) = self.wal.as_mut().filter(|_| !prepared.entries.is_empty()) else { return Ok(true) };
-        wal.release(wal::Sequence(self.core.released.load(Ordering::SeqCst)));
         let payload: Vec<Bytes> =
             prepared.groups.iter().flat_map(|group| group.slices.iter().map(|slice| slice.bytes.clone())).collect();
         let begun = self.core.clock.monotonic();
@@ -189,6 +210,10 @@ impl Committer {
 
     fn hand_over(&mut self, prepared: Prepared) {
         let Prepared { mut groups, mut rooms, bytes, .. } = prepared;
+        if self.core.health.is_failed() {
+            // Somebody else met a failure: nothing is acknowledged from that instant on.
+            return;
+        }
         if self.wal.is_some() {
             for group in &mut groups {
                 publish(group);

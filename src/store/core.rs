@@ -147,8 +147,10 @@ pub(crate) struct Core {
     /// Logs that were deleted since then.
     pub(crate) forgotten: Mutex<Vec<TopicPartition>>,
     pub(crate) checkpoint_every: Duration,
-    /// Bytes of the write-ahead log in use that ask for a checkpoint.
+    /// Bytes of full files of the write-ahead log that ask for a checkpoint,
     pub(crate) checkpoint_bytes: u64,
+    /// and those at which nothing more is let in until there was one.
+    pub(crate) hold_bytes: u64,
     checkpoint_requested: AtomicBool,
     checkpoints_end: AtomicBool,
     log_numbers: AtomicU64,
@@ -179,6 +181,7 @@ impl Core {
             forgotten: Mutex::default(),
             checkpoint_every: config.checkpoint_every,
             checkpoint_bytes: checkpoint_bytes(config.wal_bytes),
+            hold_bytes: config.wal_bytes / 4 * 3,
             checkpoint_requested: AtomicBool::new(false),
             checkpoints_end: AtomicBool::new(false),
             log_numbers: AtomicU64::new(0),

@@ -50,6 +50,15 @@ pub(crate) struct Handed {
     pub(crate) rooms: Vec<Room>,
 }
 
+/// What the writer does next.
+pub(crate) struct Taken {
+    /// Deleted logs whose directories must go before any of the commits is written.
+    pub(crate) removed: Vec<Arc<StoredLog>>,
+    pub(crate) commits: VecDeque<Handed>,
+    /// Whether nothing more comes.
+    pub(crate) stop: bool,
+}
+
 #[derive(Default)]
 struct State {
     commits: VecDeque<Handed>,
@@ -98,10 +107,6 @@ impl Handover {
         self.moved.notify_all();
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.state.lock().stop
-    }
-
     /// Bytes that are not in segments yet.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes
@@ -117,20 +122,23 @@ impl Handover {
         self.state.lock().written
     }
 
-    /// Everything that was handed over, which may be nothing.
-    pub(crate) fn take(&self) -> VecDeque<Handed> {
-        std::mem::take(&mut self.state.lock().commits)
-    }
-
-    pub(crate) fn take_removed(&self) -> Vec<Arc<StoredLog>> {
-        std::mem::take(&mut self.state.lock().removed)
+    /// Everything that was handed over, which may be nothing, and in one: a removal that came before a commit must not be
+    /// taken after it. Commits stay where they are while the writer is not done with others.
+    pub(crate) fn take(&self, with_commits: bool) -> Taken {
+        let mut state = self.state.lock();
+        Taken {
+            removed: std::mem::take(&mut state.removed),
+            commits: if with_commits { std::mem::take(&mut state.commits) } else { VecDeque::new() },
+            stop: state.stop,
+        }
     }
 
     /// The writer has brought everything up to this commit into segments.
     pub(crate) fn done(&self, commit: u64, bytes: u64) {
         let mut state = self.state.lock();
         state.written = commit;
-        state.bytes -= bytes;
+        // A failure has dropped everything meanwhile.
+        state.bytes = state.bytes.saturating_sub(bytes);
         drop(state);
         self.moved.notify_all();
     }
@@ -148,11 +156,16 @@ impl Handover {
         }
     }
 
-    /// Sleeps until the writer has moved on, at most `time`.
-    pub(crate) fn await_progress(&self, time: Duration) {
+    /// Sleeps until the writer is not behind any more, at most `time`.
+    pub(crate) fn await_room(&self, time: Duration) {
         let mut state = self.state.lock();
-        let written = state.written;
-        self.moved.wait_while_for(&mut state, |state| state.written == written && !state.stop, time);
+        self.moved.wait_while_for(&mut state, |state| state.bytes > self.bytes_max, time);
+    }
+
+    /// Sleeps until the writer has done more than commit `seen`, at most `time`.
+    pub(crate) fn await_commit_after(&self, seen: u64, time: Duration) {
+        let mut state = self.state.lock();
+        self.moved.wait_while_for(&mut state, |state| state.written == seen, time);
     }
 
     /// Drops everything.

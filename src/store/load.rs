@@ -112,7 +112,8 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let on = |error| OpenError::Io { path: core.path.clone(), error };
     let none = HashMap::new();
     let records: &HashMap<TopicPartition, Kept> = loaded.map_or(&none, |loaded| &loaded.records);
-    let by_dir: HashMap<&str, TopicPartition> = records.iter().map(|(id, kept)| (&*kept.dir, *id)).collect();
+    let known = records.iter().filter(|(id, _)| (start.names)(**id).is_some());
+    let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let mut dirs = BTreeMap::<TopicPartition, PathBuf>::new();
     for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
         let dir = core.path.join(&entry.name);
@@ -121,7 +122,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
             continue;
         }
         let Some(partition) = partition_of(&entry.name) else { continue };
-        let recorded = by_dir.get(&*entry.name).filter(|id| (start.names)(**id).is_some());
+        let recorded = by_dir.get(&*entry.name);
         let Some(id) = identify(start, &dir, partition, recorded.copied())? else { continue };
         if (start.names)(id).is_none() {
             tracing::info!("{id} belongs to no topic: removing its files");

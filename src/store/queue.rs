@@ -68,12 +68,14 @@ struct State {
     deleted: Vec<Arc<StoredLog>>,
     bytes: u64,
     waits_for: WaitsFor,
+    /// Something else changed that the commit thread looks at.
+    nudged: bool,
     stop: bool,
 }
 
 impl State {
     fn has_work(&self) -> bool {
-        !self.entries.is_empty() || !self.deleted.is_empty() || self.stop
+        !self.entries.is_empty() || !self.deleted.is_empty() || self.nudged || self.stop
     }
 }
 
@@ -107,6 +109,12 @@ impl Queue {
     /// Queues the removal of a deleted log's files. Everything pushed later is written after it.
     pub(crate) fn push_deleted(&self, log: Arc<StoredLog>) {
         self.state.lock().deleted.push(log);
+        self.wake.notify_one();
+    }
+
+    /// Wakes the commit thread, so that it looks around.
+    pub(crate) fn nudge(&self) {
+        self.state.lock().nudged = true;
         self.wake.notify_one();
     }
 
@@ -149,6 +157,7 @@ impl Queue {
     pub(crate) fn take(&self) -> Work {
         let mut state = self.state.lock();
         state.bytes = 0;
+        state.nudged = false;
         Work {
             entries: std::mem::take(&mut state.entries),
             deleted: std::mem::take(&mut state.deleted),

@@ -78,6 +78,7 @@ pub(super) struct Start<'a> {
 pub(super) struct WalSizes {
     pub(super) bytes: u64,
     pub(super) first_file_bytes: u64,
+    pub(super) overdraft_bytes: u64,
 }
 
 impl Start<'_> {
@@ -92,7 +93,11 @@ impl Start<'_> {
             Some(loaded) => Some(loaded.position),
             None => self.newest_log()?,
         };
-        self.rebuild(loaded.as_ref(), position).inspect_err(|_| data_dir::mark_failed(&*core.disk, &core.path))
+        self.rebuild(loaded.as_ref(), position).inspect_err(|error| {
+            if error.is_device() {
+                data_dir::mark_failed(&*core.disk, &core.path);
+            }
+        })
     }
 
     fn rebuild(&self, loaded: Option<&Loaded>, position: Option<Position>) -> Result<Recovered, OpenError> {
@@ -146,6 +151,7 @@ impl Start<'_> {
             bytes: self.wal.bytes,
             first_file_bytes: self.wal.first_file_bytes,
             file_bytes_max: WAL_FILE_BYTES_MAX.min(self.wal.bytes),
+            overdraft_bytes: self.wal.overdraft_bytes,
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Budget {
 struct State {
     used: u64,
     closed: bool,
+    /// Nobody gets room for now.
+    held: bool,
     waiting: VecDeque<Waiting>,
     next_number: u64,
     /// Numbers of waiters that were given room and have not fetched it yet.
@@ -58,9 +60,28 @@ impl Budget {
         }
     }
 
+    /// Whether nobody gets room for now.
+    #[cfg(test)]
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.lock().held
+    }
+
     /// Bytes taken now.
     pub(crate) fn used(&self) -> u64 {
         self.state.lock().used
+    }
+
+    /// While it is held nobody gets room; those who ask wait.
+    pub(crate) fn hold(&self, held: bool) {
+        let mut woken = Vec::new();
+        {
+            let mut state = self.state.lock();
+            state.held = held;
+            self.grant(&mut state, &mut woken);
+        }
+        for waker in woken {
+            waker.wake();
+        }
     }
 
     /// Nobody gets room any more; those who wait are told.
@@ -90,7 +111,7 @@ impl Budget {
 
     fn grant(&self, state: &mut State, woken: &mut Vec<Waker>) {
         while let Some(first) = state.waiting.front() {
-            if state.used + first.bytes > self.capacity {
+            if state.held || state.used + first.bytes > self.capacity {
                 return;
             }
             if let Some(first) = state.waiting.pop_front() {
@@ -125,7 +146,7 @@ impl Future for Reserve {
                 None => false,
             },
             None if state.closed => false,
-            None if state.waiting.is_empty() && state.used + this.bytes <= this.budget.capacity => {
+            None if !state.held && state.waiting.is_empty() && state.used + this.bytes <= this.budget.capacity => {
                 state.used += this.bytes;
                 true
             }

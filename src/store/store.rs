@@ -84,6 +84,19 @@ impl OpenError {
         }
     }
 
+    /// Whether the device failed.
+    pub fn is_device(&self) -> bool {
+        let is_io = matches!(
+            self,
+            OpenError::Io { .. }
+                | OpenError::DataDir(DataDirError::Io { .. })
+                | OpenError::Log(LogOpenError::Io { .. })
+                | OpenError::Wal(WalError::Io { .. })
+                | OpenError::Checkpoint(CheckpointError::Io { .. })
+        );
+        is_io && !self.is_full()
+    }
+
     /// Whether the directory is another's, or a later release's.
     pub fn is_foreign(&self) -> bool {
         matches!(
@@ -154,7 +167,12 @@ impl Store {
         let on = |error| OpenError::Io { path: path.clone(), error };
         let open_threads = config.open_threads.max(1);
         let settings = config.log_defaults.clone();
-        let wal = WalSizes { bytes: config.wal_bytes, first_file_bytes: config.wal_first_file_bytes };
+        let wal = WalSizes {
+            bytes: config.wal_bytes,
+            first_file_bytes: config.wal_first_file_bytes,
+            // What is in the queue when the log is full, and the padding of its chunks.
+            overdraft_bytes: config.queue_bytes.saturating_mul(2),
+        };
         let disk = data_dir.disk().clone();
         let env = LogEnv { disk: disk.clone(), descriptors: Descriptors::new(config.open_files) };
         let was_clean = data_dir.is_clean().map_err(on)?;
@@ -181,7 +199,7 @@ impl Store {
         core.counters.checkpoint_bytes.set(checkpoint.bytes());
         let pool = wal.as_ref().map(DiskWal::pool);
         let hands = Hands {
-            committer: Committer::new(core.clone(), wal.map(|wal| Box::new(wal) as Box<dyn Wal>)),
+            committer: Committer::new(core.clone(), wal.map(|wal| Box::new(wal) as Box<dyn Wal>), pool.clone()),
             writer: SegmentWriter::new(core.clone()),
             checkpointer: Checkpointer::new(core.clone(), checkpoint, incarnation),
             pool: pool.clone(),

@@ -108,12 +108,12 @@ fn commit(core: &Core, mut committer: Committer, pool: Option<&Pool>) {
         }
         match committer.step() {
             Ok(Step::Done | Step::Idle) => {}
-            Ok(Step::Waiting) => core.handover.await_progress(FULL_DISK_RETRY),
+            Ok(Step::Waiting) => core.handover.await_room(FULL_DISK_RETRY),
             Ok(Step::NoRoom) => {
-                // A checkpoint gives room back, unless the segments' disk is full too.
+                // What was admitted has room in the log unless the disk has none; a checkpoint may give some back.
+                core.disk_is_full(0);
                 core.checkpoint_now();
-                let stop = wait_for_room(core);
-                if stop && core.health.is_disk_full() {
+                if wait_for_room(core) {
                     core.fail("the disk was full at the shutdown: what was not acknowledged is dropped");
                     return;
                 }
@@ -136,7 +136,7 @@ fn tend(core: &Core, pool: &Pool) {
         core.alarm.ring();
     }
     let stats = pool.stats();
-    if stats.bytes - stats.free_bytes > core.checkpoint_bytes {
+    if stats.full_bytes > core.checkpoint_bytes {
         core.checkpoint_now();
     }
 }
@@ -206,11 +206,12 @@ fn checkpoint(core: &Core, mut checkpointer: Checkpointer, pool: Option<&Pool>) 
 /// One checkpoint; says whether the thread goes on.
 fn run(core: &Core, checkpointer: &mut Checkpointer, ending: bool) -> bool {
     loop {
+        let seen = core.handover.written();
         match checkpointer.step() {
             // The last one may find an earlier one under way: it comes after that.
             Ok(Step::Done) if ending => {}
             Ok(Step::Done | Step::Idle | Step::Ended) => return true,
-            Ok(Step::Waiting) => core.handover.await_progress(FULL_DISK_RETRY),
+            Ok(Step::Waiting) => core.handover.await_commit_after(seen, FULL_DISK_RETRY),
             Ok(Step::NoRoom) if ending => {
                 core.fail("the disk was full at the shutdown: no checkpoint");
                 return false;

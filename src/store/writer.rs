@@ -6,7 +6,7 @@
 use super::commit::{Step, publish};
 use super::config::Durability;
 use super::core::Core;
-use super::handover::Group;
+use super::handover::{Group, Handed, Taken};
 use super::load;
 use super::room::Room;
 use super::stored_log::StoredLog;
@@ -39,15 +39,15 @@ impl SegmentWriter {
 
     /// Writes everything that was handed over, each partition's batches in one write. An error is final.
     pub(crate) fn step(&mut self) -> Result<Step, WriteError> {
+        let Taken { removed, commits, stop } = self.core.handover.take(self.groups.is_empty());
         // First: a new log may have the directory's name, and its batches come after this.
-        let removed = self.core.handover.take_removed();
         remove(&self.core, &removed);
-        if self.groups.is_empty() && !self.take() {
-            let ended = self.core.handover.is_stopped() && removed.is_empty();
+        let took = self.group(commits);
+        if self.groups.is_empty() && !took {
             return Ok(match removed.is_empty() {
-                _ if ended => Step::Ended,
-                true => Step::Idle,
                 false => Step::Done,
+                true if stop => Step::Ended,
+                true => Step::Idle,
             });
         }
         while let Some(group) = self.groups.front() {
@@ -61,6 +61,9 @@ impl SegmentWriter {
             }
             if let Some(mut group) = self.groups.pop_front() {
                 group.log.set_written(group.upto);
+                if self.core.health.is_failed() {
+                    continue;
+                }
                 match self.core.durability {
                     Durability::Fsync => {}
                     Durability::Os => publish(&mut group),
@@ -72,8 +75,8 @@ impl SegmentWriter {
         Ok(Step::Done)
     }
 
-    fn take(&mut self) -> bool {
-        let commits = self.core.handover.take();
+    /// Groups what was taken by partition; says whether it was anything.
+    fn group(&mut self, commits: VecDeque<Handed>) -> bool {
         let Some(last) = commits.back() else { return false };
         self.upto = last.commit;
         let mut groups = Vec::new();

@@ -76,19 +76,22 @@ pub struct WalConfig {
     pub dir: PathBuf,
     /// The data directory's id.
     pub directory_id: Uuid,
-    /// Bytes of all files together; exceeded only for a chunk that no file of the pool could ever hold.
+    /// Bytes of all files together; exceeded only by the overdraft, and for a chunk that no file of the pool could hold.
     pub bytes: u64,
     /// Bytes of the first file.
     pub first_file_bytes: u64,
     /// Bytes of the largest file that is made ahead of need.
     pub file_bytes_max: u64,
+    /// Bytes beyond `bytes` for chunks that were admitted before the pool was full: what waits for the log when whoever
+    /// admits stops, so that nothing waits for a release that waits for it.
+    pub overdraft_bytes: u64,
 }
 
 impl WalConfig {
     /// The usual sizes.
     pub fn new(dir: PathBuf, directory_id: Uuid) -> Self {
         let (bytes, first_file_bytes, file_bytes_max) = (WAL_BYTES, FIRST_FILE_BYTES, FILE_BYTES_MAX);
-        WalConfig { dir, directory_id, bytes, first_file_bytes, file_bytes_max }
+        WalConfig { dir, directory_id, bytes, first_file_bytes, file_bytes_max, overdraft_bytes: 0 }
     }
 }
 

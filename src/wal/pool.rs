@@ -22,6 +22,8 @@ pub struct PoolStats {
     pub bytes: u64,
     /// Bytes of the files that are free; what is left of the current file is not counted.
     pub free_bytes: u64,
+    /// Bytes of the files that are full and needed.
+    pub full_bytes: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,7 +137,9 @@ impl Pool {
     /// How large the pool is now.
     pub fn stats(&self) -> PoolStats {
         let state = self.state.lock();
-        PoolStats { files: state.slots.len(), bytes: state.bytes(), free_bytes: state.free_bytes() }
+        let full = state.slots.values().filter(|slot| matches!(slot.used, Use::Full(_))).map(|slot| slot.bytes);
+        let full_bytes = full.sum();
+        PoolStats { files: state.slots.len(), bytes: state.bytes(), free_bytes: state.free_bytes(), full_bytes }
     }
 
     /// Makes a free file of `bytes`; false when the disk is full.
@@ -267,6 +271,10 @@ impl State {
         }
         if needed <= self.room(config) {
             return Plan::Make { bytes: self.growth(config).unwrap_or(needed).max(needed), extra: false };
+        }
+        let overdrawn: u64 = self.slots.values().filter(|slot| slot.extra).map(|slot| slot.bytes).sum();
+        if overdrawn + needed <= config.overdraft_bytes {
+            return Plan::Make { bytes: needed.max(config.first_file_bytes), extra: true };
         }
         let some_day = |slot: &Slot| !slot.extra && slot.bytes >= needed;
         if needed <= config.file_bytes_max && self.slots.values().any(some_day) {

@@ -262,3 +262,58 @@ async fn what_is_logged_survives_a_full_segment_disk() {
         }
     }
 }
+
+/// A write-ahead log that is small for what is sent: it is full all the time, and nothing waits for ever, neither the
+/// producers nor the stop.
+#[tokio::test]
+async fn a_full_write_ahead_log_makes_producers_wait_and_goes_on() {
+    const MIB: u64 = 1 << 20;
+    let setup = Setup::over(Bench { wal_bytes: MIB, ..Bench::new(10) });
+    let (partition, value) = (setup.partition(1, 0), vec![7; 40 << 10]);
+    let mut tickets = Vec::new();
+    for _ in 0..400 {
+        tickets.push(soon(setup.append(&partition, &batch(&[&value]))).await.expect("appended"));
+    }
+    for ticket in tickets {
+        soon(ticket.durable()).await.expect("durable");
+    }
+    let pool = setup.store.wal().expect("there is a log");
+    assert!(pool.bytes <= MIB + 2 * setup.bench.queue_bytes + MIB, "{pool:?}");
+    assert!(setup.store.counters().checkpoints.get() > 0);
+    let store = setup.store.clone();
+    soon(tokio::task::spawn_blocking(move || store.shutdown())).await.expect("no panic").expect("clean");
+}
+
+/// A sync that says "full" is a failed sync: it is not tried again.
+#[tokio::test]
+async fn a_sync_that_finds_no_room_is_final() {
+    let setup = Setup::new(11);
+    let partition = setup.partition(1, 0);
+    setup.bench.disk.fail(Operation::Sync, "topic1-0/00000000000000000000.log", 0, Fault::Full);
+    while setup.store.health() != StoreHealth::Failed {
+        match setup.append(&partition, &batch(&[&[1; 20_000]])).await {
+            Ok(ticket) => drop(soon(ticket.durable()).await),
+            Err(_) => break,
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    eventually(|| setup.store.health() == StoreHealth::Failed).await;
+}
+
+/// Many are deleted, and one is created again and written at once: its directory is not the past's to take away.
+#[tokio::test]
+async fn a_slow_removal_does_not_take_the_successor() {
+    let setup = Setup::over(Bench { durability: Durability::Os, ..Bench::new(12) });
+    for round in 0..40_u128 {
+        let (doomed, old, new) = (100 + round, 200 + 2 * round, 201 + 2 * round);
+        setup.commit(&setup.partition(doomed, 0), &batch(&[b"x"])).await;
+        setup.commit(&setup.named(old, 0, "same"), &batch(&[b"old"])).await;
+        setup.delete(doomed, 0);
+        setup.delete(old, 0);
+        let partition = setup.named(new, 0, "same");
+        setup.commit(&partition, &batch(&[b"new"])).await;
+        setup.store.tick();
+        assert!(setup.bench.disk_names().iter().any(|name| name == "same-0"), "round {round}");
+        setup.delete(new, 0);
+    }
+}

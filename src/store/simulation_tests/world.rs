@@ -37,6 +37,7 @@ pub(super) struct World {
     trace: DefaultHasher,
     /// Whether a failing sync was planned in this run.
     sync_fails: bool,
+    wal_bytes: u64,
 }
 
 struct Running {
@@ -58,6 +59,8 @@ impl World {
             live: BTreeMap::new(),
             trace: DefaultHasher::new(),
             sync_fails: false,
+            // Small ones are full all the time.
+            wal_bytes: if (seed / 2).is_multiple_of(3) { MIB / 8 } else { 2 * MIB },
         }
     }
 
@@ -97,7 +100,7 @@ impl World {
         Bench {
             durability: self.durability,
             tail_bytes: MIB,
-            wal_bytes: 2 * MIB,
+            wal_bytes: self.wal_bytes,
             reserve_bytes: MIB / 4,
             open_threads: 1,
             ..Bench::on(self.disk.clone())
@@ -242,7 +245,7 @@ impl World {
         let operation = operations[self.chance.below(4) as usize];
         // A sync that failed takes from memory what only memory promised to keep.
         self.sync_fails |= matches!(operation, Operation::Sync | Operation::SyncFileSystem);
-        let fault = if self.chance.one_in(2) && operation == Operation::Write { Fault::Full } else { Fault::Io };
+        let fault = if self.chance.one_in(2) && operation != Operation::Rename { Fault::Full } else { Fault::Io };
         self.disk.fail(operation, "", self.chance.below(10), fault);
     }
 
@@ -287,7 +290,7 @@ impl World {
             builder = builder.push(WALL, None, Some(&value[..value.len() / records as usize]));
         }
         let batch = builder.build();
-        if running.store.reserved_bytes() + batch.len() as u64 > 4 * MIB {
+        if is_full(running, batch.len()) {
             return true;
         }
         let log = self.log(running, at);
@@ -319,6 +322,9 @@ impl World {
         let of_last = partition.sent.iter().rev().filter(|sent| sent.header.producer_id == producer);
         let Some(sent) = of_last.take(5).nth(back) else { return true };
         let (batch, header) = (sent.bytes.clone(), sent.header);
+        if is_full(running, batch.len()) {
+            return true;
+        }
         let log = self.log(running, at);
         let mut room = running.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
         if let Ok(appended) = log.append(batch, &header, &mut room) {
@@ -423,6 +429,12 @@ impl World {
         }
         panic!("seed {}: the stop does not end", self.seed);
     }
+}
+
+/// Whether an append would wait for room.
+fn is_full(running: &Running, bytes: usize) -> bool {
+    let full = running.store.reserved_bytes() + bytes as u64 > 4 * MIB;
+    full || running.store.core_for_tests().budget.is_held()
 }
 
 fn read_segments(log: &StoredLog, from: Offset, to: Offset) -> Vec<u8> {

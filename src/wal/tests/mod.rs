@@ -31,7 +31,7 @@ fn disk(seed: u64) -> FaultyDisk {
 /// A pool of `bytes` with files from `first` to `most` bytes.
 fn config(bytes: u64, first: u64, most: u64) -> WalConfig {
     let dir = PathBuf::from(DIR);
-    WalConfig { dir, directory_id: DIRECTORY, bytes, first_file_bytes: first, file_bytes_max: most }
+    WalConfig { dir, directory_id: DIRECTORY, bytes, first_file_bytes: first, file_bytes_max: most, overdraft_bytes: 0 }
 }
 
 fn create(disk: &FaultyDisk, config: &WalConfig, incarnation: u64) -> Result<DiskWal, WalError> {

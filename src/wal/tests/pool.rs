@@ -6,7 +6,7 @@ use crate::io::disk::faulty::{Fault, Operation};
 use crate::wal::PoolStats;
 
 fn stats(wal: &DiskWal) -> (usize, u64, u64) {
-    let PoolStats { files, bytes, free_bytes } = wal.pool().stats();
+    let PoolStats { files, bytes, free_bytes, .. } = wal.pool().stats();
     (files, bytes / KIB, free_bytes / KIB)
 }
 
