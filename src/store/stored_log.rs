@@ -266,9 +266,15 @@ impl StoredLog {
         (epoch != LeaderEpoch::UNKNOWN).then(|| (epoch, end.min(state.durable)))
     }
 
-    /// Bytes in segments.
+    /// Bytes of durable batches: in segments, and on their way there.
     pub fn size_bytes(&self) -> u64 {
-        self.log.bytes_on_disk()
+        // In this order nothing is left out, whatever is written meanwhile.
+        let unwritten: u64 = {
+            let state = self.state.lock();
+            let first = state.tail.partition_point(|entry| entry.next <= self.written());
+            state.tail.range(first..).map(|entry| entry.bytes.len() as u64).sum()
+        };
+        unwritten + self.log.bytes_on_disk()
     }
 
     /// Raises the log start, durably when [`Self::durable_start`] has come so far; it never falls, and never passes the
