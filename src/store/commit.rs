@@ -46,7 +46,7 @@ pub(crate) enum Step {
     Ended,
 }
 
-/// Copied batches that lie one after the other, in memory and in one segment.
+/// What one commit writes: copied, described, and not in the log yet.
 struct Prepared {
     groups: Vec<Group>,
     rooms: Vec<Room>,
