@@ -221,15 +221,21 @@ fn open(kind: Kind, number: u64, object: &[u8]) -> Result<(LastWrite, &[u8]), Pr
 /// The body of an object of changes, built up change by change.
 pub(super) struct ChangesBody {
     bytes: Vec<u8>,
+    frees_room: bool,
 }
 
 impl ChangesBody {
     pub(super) fn new() -> Self {
-        ChangesBody { bytes: vec![b'['] }
+        ChangesBody { bytes: vec![b'['], frees_room: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.len() == 1
+    }
+
+    /// Whether a change that was pushed brings room on the disk.
+    pub(super) fn frees_room(&self) -> bool {
+        self.frees_room
     }
 
     /// The length of the whole object with its header.
@@ -250,6 +256,7 @@ impl ChangesBody {
         if !self.is_empty() {
             self.bytes.push(b',');
         }
+        self.frees_room |= matches!(change, Change::DeleteTopic { .. });
         serde_json::to_writer(&mut self.bytes, change).expect("a change has string keys and writes to memory");
     }
 

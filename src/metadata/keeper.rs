@@ -43,6 +43,8 @@ struct Object {
     bytes: Bytes,
     /// The image with its changes.
     image: Arc<Image>,
+    /// Whether its changes bring room on the disk.
+    frees_room: bool,
 }
 
 /// What became of an object.
@@ -185,8 +187,9 @@ impl Keeper {
             let (number, nonce) = (image.version + 1, (self.nonces)());
             let write = LastWrite { node: self.node, number, nonce: Uuid::from_u128(nonce) };
             image.note_write(write);
+            let frees_room = body.frees_room();
             let bytes = body.seal(number, nonce, self.node);
-            self.write(Object { write, bytes, image: Arc::new(image) }).await
+            self.write(Object { write, bytes, image: Arc::new(image), frees_room }).await
         };
         match written {
             Ok(Written::Won) => {
@@ -258,10 +261,11 @@ impl Keeper {
     /// Claims an object's key. Won only when no snapshot has come to its number: a writer that slept through two of them
     /// finds a free key where an object was deleted.
     async fn claim(&mut self, object: &Object) -> Result<Claim, BucketError> {
-        let claim = self
-            .bucket
-            .put_if_absent_with_nonce(&format::object_key(object.write.number), object.bytes.clone())
-            .await?;
+        let (key, bytes) = (format::object_key(object.write.number), object.bytes.clone());
+        let claim = match self.bucket.put_if_absent_with_nonce(&key, bytes.clone()).await {
+            Err(BucketError::Full { .. }) if object.frees_room => self.bucket.put_in_reserve(&key, bytes).await?,
+            claim => claim?,
+        };
         if claim == Claim::Lost {
             return Ok(claim);
         }
@@ -269,10 +273,7 @@ impl Keeper {
             Ok(newest) if newest < object.write.number => Ok(Claim::Won),
             Ok(_) => Ok(Claim::Lost),
             // The object is there; whether it counts must be asked again.
-            Err(last) => {
-                let key = format::object_key(object.write.number);
-                Err(BucketError::Unclear { key, attempts: 1, last: Box::new(last) })
-            }
+            Err(last) => Err(BucketError::Unclear { key, attempts: 1, last: Box::new(last) }),
         }
     }
 

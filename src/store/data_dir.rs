@@ -45,7 +45,7 @@ const PROPERTIES_BYTES_MAX: u64 = 64 * 1024;
 const CLUSTER_ID_BYTES_MAX: usize = 1024;
 
 /// Names that a directory may hold before it is stamped.
-const BEFORE_STAMP: [&str; 4] = [LOCK_FILE, "ottla.properties.tmp", "meta", "lost+found"];
+const BEFORE_STAMP: [&str; 5] = [LOCK_FILE, "ottla.properties.tmp", "meta", "spare", "lost+found"];
 
 /// Why a data directory can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -21,11 +21,13 @@ const DISK_BYTES: u64 = 448 << 20;
 const WAL_BYTES: &str = "33554432";
 /// Free bytes below which the broker takes nothing more (docs/operations.md).
 const RESERVE_BYTES: u64 = 128 << 20;
-/// What a slow filler writes to reach the reserve. Its deletion brings back more than the 32 MiB above the reserve at which
-/// the broker takes records again.
-const FILLER_BYTES: u64 = 48 << 20;
-/// A filler stops here, refused or not.
-const FILLER_BYTES_MAX: u64 = 2 * FILLER_BYTES;
+/// What a filler has written before the disk is nearly full. Its deletion must bring back the 32 MiB above the reserve at
+/// which the broker takes records again, whatever else was written meanwhile.
+const FILLER_BYTES: u64 = 96 << 20;
+/// What is left above the reserve then.
+const MARGIN_BYTES: u64 = 8 << 20;
+/// What it writes at most from there on, refused or not.
+const FILLER_MORE_BYTES_MAX: u64 = 64 << 20;
 /// Cycles in each mode.
 const CYCLES: (usize, usize) = (5, 20);
 /// Time between two cycles, milliseconds.
@@ -36,8 +38,6 @@ const SILENCE: Duration = Duration::from_millis(300);
 const FULL_WITHIN: Duration = Duration::from_secs(20);
 /// How a start without room ends (docs/configuration.md).
 const NO_SPACE: &str = "exit status: 7";
-/// KAFKA_STORAGE_ERROR in librdkafka's words.
-const STORAGE_ERROR: &str = "KafkaStorageError";
 /// Small segments, so that many begin and end near the end of the disk.
 const TOPIC: &[(&str, &str)] = &[("segment.bytes", "1048576")];
 
@@ -77,7 +77,7 @@ fn under_load(disk: &Tmpfs, setup: &Setup, cycles: usize, mut rng: Rng) -> Resul
     let broker = setup.start()?;
     let traffic = Traffic::start(&broker.bootstrap, TOPIC)?;
     let probe = Probe::new(&broker.bootstrap, TOPIC)?;
-    let mut run = Run { broker, traffic, probe, setup, disk, fillers: 0, deletions_refused: 0, again: Vec::new() };
+    let mut run = Run { broker, traffic, probe, setup, disk, fillers: 0, again: Vec::new() };
     let first = rng.below(2);
     for cycle in 0..cycles {
         let way = [Way::Slowly, Way::AtOnce][(first + cycle) % 2];
@@ -86,10 +86,10 @@ fn under_load(disk: &Tmpfs, setup: &Setup, cycles: usize, mut rng: Rng) -> Resul
     }
     run.killed_while_full().map_err(|error| format!("kill while full: {error}"))?;
     run.killed_without_a_byte().map_err(|error| format!("kill without a free byte: {error}"))?;
-    let Run { broker, traffic, again, deletions_refused, .. } = run;
+    let Run { broker, traffic, again, .. } = run;
     let counts = traffic.finish(broker, setup)?;
     let again = spread(again);
-    Ok(format!("{counts}; room to the next record taken {again}; {deletions_refused} deletions without a byte refused"))
+    Ok(format!("{counts}; room to the next record taken {again}"))
 }
 
 /// A broker on a small disk, under load.
@@ -100,8 +100,6 @@ struct Run<'a> {
     setup: &'a Setup,
     disk: &'a Tmpfs,
     fillers: usize,
-    /// Deletions that found no room for themselves on a disk without a byte.
-    deletions_refused: usize,
     /// From the return of room to the next record that was taken, each time.
     again: Vec<Duration>,
 }
@@ -124,11 +122,12 @@ impl Run<'_> {
         admin::create_topic(&self.broker.bootstrap, &name, 1, TOPIC)?;
         match way {
             Way::Slowly => {
-                self.disk.fill(RESERVE_BYTES + FILLER_BYTES)?;
-                self.probe.fill(&name, FILLER_BYTES_MAX)?;
+                self.probe.fill(&name, FILLER_BYTES)?;
+                self.disk.fill(RESERVE_BYTES + MARGIN_BYTES)?;
+                self.probe.fill(&name, FILLER_MORE_BYTES_MAX)?;
             }
             Way::AtOnce => {
-                self.probe.fill(&name, FILLER_BYTES / 8)?;
+                self.probe.fill(&name, MARGIN_BYTES)?;
                 self.disk.fill(0)?;
                 self.wait_for_silence()?;
             }
@@ -177,21 +176,13 @@ impl Run<'_> {
         self.disk.empty()
     }
 
-    /// Without a byte even the note of a deletion may find no room: then it is refused, and done when there is some.
+    /// A deletion finds its room on a disk without a byte.
     fn room_from_outside(&mut self, filler: &str) -> Result<(), String> {
         let deleted = admin::delete_topic(&self.broker.bootstrap, filler);
+        deleted.map_err(|error| format!("deletion without a byte: {error}"))?;
         let begun = Instant::now();
         self.disk.empty()?;
-        self.goes_on(begun)?;
-        match deleted {
-            Ok(()) => Ok(()),
-            Err(error) if error.contains(STORAGE_ERROR) => {
-                self.deletions_refused += 1;
-                let again = admin::delete_topic(&self.broker.bootstrap, filler);
-                again.map_err(|error| format!("deletion with room again: {error}"))
-            }
-            Err(error) => Err(format!("deletion without a byte: {error}")),
-        }
+        self.goes_on(begun)
     }
 
     fn goes_on(&mut self, begun: Instant) -> Result<(), String> {

@@ -14,6 +14,7 @@
 
 use super::{Bucket, BucketError, PutOutcome};
 use bytes::Bytes;
+use std::io;
 
 /// How much of an object tells whose it is. Its nonce lies within.
 pub const CLAIM_BYTES: usize = 64;
@@ -66,6 +67,31 @@ impl Bucket {
         let key = key.to_owned();
         let last = last.unwrap_or_else(|| BucketError::NotFound { key: key.clone() });
         Err(BucketError::Unclear { key, attempts, last: Box::new(last) })
+    }
+
+    /// As [`Self::put_if_absent_with_nonce`], after that was answered with [`BucketError::Full`], for an object whose
+    /// change brings room: a directory keeps some for it. Full again when that is used up.
+    pub async fn put_in_reserve(&self, key: &str, bytes: Bytes) -> Result<Claim, BucketError> {
+        let full = || BucketError::Full { key: key.to_owned() };
+        let Some(spares) = self.spares.clone() else { return Err(full()) };
+        let (name, content) = (key.to_owned(), bytes.clone());
+        let put = tokio::task::spawn_blocking(move || spares.put(&name, &content)).await;
+        match put.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(Some(PutOutcome::Created)) => Ok(Claim::Won),
+            Ok(None) => Err(full()),
+            Ok(Some(PutOutcome::Exists)) => match self.holder(key, &bytes).await? {
+                Holder::Us => Ok(Claim::Won),
+                Holder::Another => Ok(Claim::Lost),
+                Holder::Nobody => Err(full()),
+            },
+            Err(error) => match self.holder(key, &bytes).await? {
+                Holder::Us => Err(BucketError::NotDurable { key: key.to_owned(), why: error.to_string() }),
+                Holder::Another | Holder::Nobody => {
+                    let source = object_store::Error::Generic { store: "spare files", source: error.into() };
+                    Err(BucketError::Store { key: key.to_owned(), source })
+                }
+            },
+        }
     }
 
     async fn holder(&self, key: &str, ours: &Bytes) -> Result<Holder, BucketError> {

@@ -3,6 +3,7 @@
 //! - [`Bucket`]: put-if-absent, get, list, delete. Keys are paths with `/`; an object is written whole or not at all and
 //!   never changes.
 //! - [`claim`]: what an answer to put-if-absent proves, and the cure: a nonce in the object's first bytes.
+//! - [`spares`]: in a directory, files for the objects that bring room when there is none.
 //! - [`faulty`]: a store that answers as real ones do on their bad days, for tests.
 //!
 //! An object that [`Bucket::put_if_absent_with_nonce`] has won is durable. Deletions in a directory are not synced: after a loss of power a
@@ -10,6 +11,7 @@
 
 pub mod claim;
 pub mod faulty;
+mod spares;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use spares::Spares;
 use std::future::Future;
 use std::io;
 use std::ops::Range;
@@ -134,12 +137,14 @@ pub struct Bucket {
     patience: Patience,
     /// In a directory a failed put is a failed device: there is no answer that could have been lost on the way.
     directory: bool,
+    /// Only in a directory.
+    spares: Option<Arc<Spares>>,
 }
 
 impl Bucket {
     /// A bucket over a remote store, whose answers may be lost.
     pub fn new(store: Arc<dyn ObjectStore>, patience: Patience) -> Self {
-        Bucket { store, patience, directory: false }
+        Bucket { store, patience, directory: false, spares: None }
     }
 
     /// A directory as a bucket, made durably when missing. Each object is synced with its name before it counts.
@@ -147,7 +152,8 @@ impl Bucket {
     pub fn directory(path: &Path) -> io::Result<Self> {
         RealDisk::new().create_dir_synced(path)?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(io::Error::other)?.with_fsync(true);
-        Ok(Bucket { store: Arc::new(store), patience: Patience::default(), directory: true })
+        let spares = Some(Spares::new(path));
+        Ok(Bucket { store: Arc::new(store), patience: Patience::default(), directory: true, spares })
     }
 
     /// The same bucket, taken for a directory: what its store says is what its device did.
@@ -170,7 +176,10 @@ impl Bucket {
         // A directory is as slow as its disk; giving up would leave a write behind that nobody watches.
         let answer = if self.directory { named(key, put.await) } else { self.timed(key, put).await };
         match answer {
-            Ok(_) => Ok(PutOutcome::Created),
+            Ok(_) => {
+                self.spares.iter().for_each(Spares::fill);
+                Ok(PutOutcome::Created)
+            }
             Err(BucketError::Store { source: object_store::Error::AlreadyExists { .. }, .. }) => Ok(PutOutcome::Exists),
             Err(error) => Err(error),
         }

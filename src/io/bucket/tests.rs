@@ -133,3 +133,27 @@ fn a_full_device_is_seen_through_layers() {
 #[derive(Debug, thiserror::Error)]
 #[error("a layer")]
 struct Layer(#[source] std::io::Error);
+
+#[tokio::test]
+async fn a_spare_becomes_an_object_unless_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let bucket = Bucket::directory(dir.path()).unwrap();
+    let spares = bucket.spares.clone().unwrap();
+    let none = bucket.put_in_reserve("meta/1", object(1)).await;
+    assert!(matches!(none, Err(BucketError::Full { .. })), "{none:?}");
+    assert_eq!(bucket.put_if_absent_with_nonce("meta/1", object(1)).await.unwrap(), Claim::Won);
+    spares.fill_now().unwrap();
+    assert_eq!(bucket.put_in_reserve("meta/2", object(2)).await.unwrap(), Claim::Won);
+    assert_eq!(bucket.get("meta/2", 100).await.unwrap(), object(2));
+    assert_eq!(bucket.put_in_reserve("meta/1", object(3)).await.unwrap(), Claim::Lost);
+    assert_eq!(bucket.put_in_reserve("meta/2", object(2)).await.unwrap(), Claim::Won, "ours");
+    assert_eq!(bucket.put_in_reserve("meta/3", object(3)).await.unwrap(), Claim::Won);
+    let used_up = bucket.put_in_reserve("meta/4", object(4)).await;
+    assert!(matches!(used_up, Err(BucketError::Full { .. })), "{used_up:?}");
+    spares.fill_now().unwrap();
+    let huge = bucket.put_in_reserve("meta/4", Bytes::from(vec![7; 1 << 20])).await;
+    assert!(matches!(huge, Err(BucketError::Full { .. })), "{huge:?}");
+    assert_eq!(bucket.put_in_reserve("meta/4", object(4)).await.unwrap(), Claim::Won);
+    let keys: Vec<String> = bucket.list("meta").await.unwrap().into_iter().map(|found| found.key).collect();
+    assert_eq!(keys, ["meta/1", "meta/2", "meta/3", "meta/4"]);
+}
