@@ -12,7 +12,7 @@ use crate::io::bucket::Bucket;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Change, CommitError, MetadataConfig, MetadataLog, SNAPSHOT_EVERY};
 use crate::partition::Partitions;
-use crate::store::{self, DataDir, DataDirError, ShutdownError, Store, StoreConfig};
+use crate::store::{self, DataDir, DataDirError, KnownTopic, ShutdownError, Store, StoreConfig};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,11 +86,12 @@ impl Broker {
         data_dir.claim(cluster_id.as_deref().unwrap_or(&found), node, Uuid::new_v4())?;
         check_cluster(&path, &found, cluster_id)?;
         let image = metadata.image();
-        let name = |id: TopicPartition| {
+        // This start has not raised the incarnation yet: these are the epochs of the last run.
+        let known = |id: TopicPartition| {
             let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
-            Some((*topic.name).to_owned())
+            Some(KnownTopic { name: (*topic.name).to_owned(), epoch: Some(image.leader_epoch(topic)) })
         };
-        let store = Store::open(data_dir, store, &name)?;
+        let store = Store::open(data_dir, store, &known)?;
         metadata.commit(vec![Change::StartBroker { node, rack }]).await?;
         let partitions = Partitions::new(store.clone());
         Ok(Broker { metadata, store, partitions })

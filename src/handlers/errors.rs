@@ -12,7 +12,11 @@ use crate::wire::ErrorCode;
 pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
     match error {
         BatchError::Magic { magic: 0 | 1 } => ErrorCode::InvalidRecord, // an old format, not damage
-        BatchError::Length { .. } | BatchError::Magic { .. } | BatchError::Crc { .. } => ErrorCode::CorruptMessage,
+        BatchError::Length { .. }
+        | BatchError::Magic { .. }
+        | BatchError::Crc { .. }
+        | BatchError::Misplaced { .. }
+        | BatchError::Epoch { .. } => ErrorCode::CorruptMessage,
         // not exactly one whole batch
         BatchError::TooShort { .. }
         | BatchError::Truncated { .. }

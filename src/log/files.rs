@@ -452,16 +452,17 @@ fn write_run(segment: &Segment, run: &[Placed]) -> io::Result<()> {
         return Ok(());
     }
     segment.log().file()?.write_at(&parts, start)?;
+    // In this order: an entry is seen after its batch, and an index entry after the time entry of what lies before it.
+    segment.publish(end);
     for Placed { placement, .. } in run {
+        if let Some(mark) = placement.time_entry {
+            segment.times.push(time_entry(segment.base(), mark));
+        }
         if placement.index_entry {
             let offset = (placement.last.0 - segment.base().0) as u32;
             segment.index.push(IndexEntry { offset, position: placement.position });
         }
-        if let Some(mark) = placement.time_entry {
-            segment.times.push(time_entry(segment.base(), mark));
-        }
     }
-    segment.publish(end);
     segment.index.relieve()?;
     segment.times.relieve()
 }

@@ -179,16 +179,22 @@ impl<E: Entry> SparseIndex<E> {
 
     /// The last entry for which `below` holds, given that it holds for the first ones and not for the rest.
     pub fn last_where(&self, below: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
+        self.around(below).map(|(last, _)| last)
+    }
+
+    /// As [`Self::last_where`], and the entry after that one.
+    pub fn around(&self, below: impl Fn(&E) -> bool) -> io::Result<(Option<E>, Option<E>)> {
         let state = self.state.lock();
+        let first_pending = state.pending.first().copied();
         match state.pending.partition_point(&below) {
             0 => {}
-            after => return Ok(Some(state.pending[after - 1])),
+            after => return Ok((Some(state.pending[after - 1]), state.pending.get(after).copied())),
         }
         let written = state.written;
         // The written part never changes under a reader, except when it is replaced by what is equal or better.
         drop(state);
         if written == 0 {
-            return Ok(None);
+            return Ok((None, first_pending));
         }
         let file = self.slot.file()?;
         let read = |from: u32, to: u32| -> io::Result<Vec<E>> {
@@ -205,11 +211,8 @@ impl<E: Entry> SparseIndex<E> {
                 _ => high = middle,
             }
         }
-        let from = low.saturating_sub(1);
-        let block = read(from, high)?;
-        Ok(match block.partition_point(&below) {
-            0 => None,
-            after => Some(block[after - 1]),
-        })
+        let block = read(low.saturating_sub(1), (high + 1).min(written))?;
+        let after = block.partition_point(&below);
+        Ok((after.checked_sub(1).map(|last| block[last]), block.get(after).copied().or(first_pending)))
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! Files, in Kafka's own names and formats (docs/formats.md):
 //! - [`files`]: [`Log`], a partition's segments; written by one thread in the order of admission, read by anybody.
-//! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`].
+//! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`],
+//!   [`headers`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
 //! - [`image`]: the tip as the store's checkpoint keeps it. [`start_file`]: the log start between checkpoints.
 //! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
@@ -25,6 +26,7 @@ pub mod descriptors;
 pub mod epochs;
 pub mod files;
 pub mod growth;
+mod headers;
 pub mod image;
 pub mod index;
 pub mod inspect;
@@ -43,7 +45,7 @@ pub mod walk;
 pub use descriptors::Descriptors;
 pub use epochs::Epochs;
 pub use files::{Log, LogEnv, Placed};
-pub use open::{OpenError, OpenHow, OpenReport};
+pub use open::{Cut, OpenError, OpenHow, OpenReport};
 pub use segment::{Found, Planned, Segment, SegmentError};
 pub use settings::LogSettings;
 pub use tip::{Admission, AppendError, Placement, Roll, Tip};

@@ -7,7 +7,9 @@
 
 use super::LogEnv;
 use super::descriptors::Slot;
+use super::epochs::Epochs;
 use super::growth::TimeMark;
+use super::headers::Headers;
 use super::index::{IndexEntry, SparseIndex, TimeEntry};
 use super::names;
 use super::walk::{Walk, WalkError};
@@ -17,8 +19,8 @@ use parking_lot::Mutex;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Separate stretches of a segment that are remembered as checked; sequential reads make one.
 const CHECKED_STRETCHES_MAX: usize = 64;
@@ -85,6 +87,8 @@ pub struct Segment {
     /// Bytes below this came from an earlier run and are checked when they are first read.
     unchecked: AtomicU64,
     stretches: Mutex<Vec<Range<u64>>>,
+    /// What its batches' leader epochs must be, once that is known.
+    epochs: OnceLock<Arc<Epochs>>,
 }
 
 impl Segment {
@@ -99,6 +103,7 @@ impl Segment {
             written: AtomicU64::new(written),
             unchecked: AtomicU64::new(written),
             stretches: Mutex::new(Vec::new()),
+            epochs: OnceLock::new(),
         }
     }
 
@@ -123,6 +128,21 @@ impl Segment {
     pub(super) fn checked(&self, from: u64, end: u64) {
         self.written.store(end, Ordering::Release);
         self.unchecked.store(from, Ordering::Release);
+    }
+
+    /// From now on batches of an earlier run are held against these epochs; the first ones given stay.
+    pub(super) fn know_epochs(&self, epochs: Arc<Epochs>) {
+        let _ = self.epochs.set(epochs);
+    }
+
+    /// The leader epoch that a batch of an earlier run must have; unknown when nobody can say.
+    pub(super) fn epoch_at(&self, offset: Offset) -> LeaderEpoch {
+        self.epochs.get().map_or(LeaderEpoch::UNKNOWN, |epochs| epochs.at(offset))
+    }
+
+    /// Bytes below this came from an earlier run.
+    pub(super) fn unchecked_end(&self) -> u64 {
+        self.unchecked.load(Ordering::Acquire)
     }
 
     /// The batches' file.
@@ -174,7 +194,7 @@ impl Segment {
 
     /// Checks the CRCs of a stretch of whole batches unless that was done; the first bad one with the offset before it.
     fn check(&self, stretch: Range<u64>) -> Result<Option<(u64, Offset, BatchError)>, SegmentError> {
-        let end = stretch.end.min(self.unchecked.load(Ordering::Acquire));
+        let end = stretch.end.min(self.unchecked_end());
         let covers = |done: &Range<u64>| done.start <= stretch.start && end <= done.end;
         if stretch.start >= end || self.stretches.lock().iter().any(covers) {
             return Ok(None);
@@ -214,10 +234,10 @@ impl Segment {
         at_least_one: bool,
     ) -> Result<(Planned, Range<u64>), SegmentError> {
         let (start, end) = (self.seek(from)?, self.written_end());
-        let mut walk = Walk::new(self, start, end);
+        let mut walk = Headers::new(self, start, end);
         let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
         loop {
-            let (header, position) = match walk.next_header() {
+            let (header, position) = match walk.next() {
                 Ok(Some(step)) => step,
                 Ok(None) => {
                     planned.reached_end = true;
@@ -287,20 +307,31 @@ impl Segment {
             Ok(Some(entry)) => self.trusted(&entry)?.map_or(self.base, |mark| mark.offset),
             Ok(None) | Err(_) => self.base,
         };
-        let mut walk = Walk::new(self, self.seek(start.max(from))?, self.written_end());
-        while let Some((header, position)) = walk.next_header().map_err(|error| self.failed(error))? {
+        let start = self.seek(start.max(from))?;
+        let mut walk = Headers::new(self, start, self.written_end());
+        while let Some((header, position)) = walk.next().map_err(|error| self.failed(error))? {
             if header.base_offset >= below {
-                return Ok(None);
+                break;
             }
             if header.last_offset() < from || header.max_timestamp < target {
                 continue;
             }
             let wanted = |offset: Offset, timestamp| offset >= from && offset < below && timestamp >= target;
             if let Some(found) = self.find_in_batch(&header, position, wanted)? {
+                self.sound(start..position)?;
                 return Ok(Some(found));
             }
         }
+        self.sound(start..walk.position())?;
         Ok(None)
+    }
+
+    /// An error unless a stretch of whole batches is what was written: what was passed over by its times alone counts.
+    fn sound(&self, stretch: Range<u64>) -> Result<(), SegmentError> {
+        match self.check(stretch)? {
+            None => Ok(()),
+            Some((position, _, error)) => Err(SegmentError::Corrupt { file: self.name(), position, error }),
+        }
     }
 
     /// The first record in the batch that is `wanted`; see [`first_record`].
@@ -318,20 +349,24 @@ impl Segment {
     /// The batch with the largest timestamp among those wholly below `below`: its last offset and that timestamp.
     pub fn max_mark(&self, below: Offset) -> Result<Option<TimeMark>, SegmentError> {
         let relative = below.0.saturating_sub(self.base.0);
-        let known = match self.times.last_where(|entry| i64::from(entry.offset) < relative) {
-            Ok(Some(entry)) => self.trusted(&entry)?,
-            Ok(None) | Err(_) => None,
+        // First: what lies before an index entry is in the time index by then.
+        let indexed = self.index.last_where(|entry| i64::from(entry.offset) < relative);
+        let known = match self.times.around(|entry| i64::from(entry.offset) < relative) {
+            // A damaged neighbour may have turned the search away from later entries.
+            Ok((_, Some(next))) if self.trusted(&next)?.is_none() => None,
+            Ok((Some(entry), _)) => self.trusted(&entry)?,
+            Ok((None, _)) | Err(_) => None,
         };
         // What follows the last index entry is not in the time index yet (a sealed segment's last entry covers all).
         let mut best = known;
-        let after = match self.index.last_where(|entry| i64::from(entry.offset) < relative) {
+        let after = match indexed {
             Ok(Some(entry)) if (known.is_some() || self.times.entries() == 0) && self.fits(&entry)? => {
                 u64::from(entry.position)
             }
             _ => 0,
         };
-        let mut walk = Walk::new(self, after, self.written_end());
-        while let Some((header, _)) = walk.next_header().map_err(|error| self.failed(error))? {
+        let mut walk = Headers::new(self, after, self.written_end());
+        while let Some((header, _)) = walk.next().map_err(|error| self.failed(error))? {
             if header.last_offset() >= below {
                 break;
             }
@@ -339,13 +374,14 @@ impl Segment {
                 best = Some(TimeMark { timestamp: header.max_timestamp, offset: header.last_offset() });
             }
         }
+        self.sound(after..walk.position())?;
         Ok(best)
     }
 
     /// The first record that carries the batch's max timestamp, in the batch that ends at `mark`'s offset.
     pub fn record_of(&self, mark: &TimeMark) -> Result<Option<Found>, SegmentError> {
-        let mut walk = Walk::new(self, self.seek(mark.offset)?, self.written_end());
-        while let Some((header, position)) = walk.next_header().map_err(|error| self.failed(error))? {
+        let mut walk = Headers::new(self, self.seek(mark.offset)?, self.written_end());
+        while let Some((header, position)) = walk.next().map_err(|error| self.failed(error))? {
             if header.last_offset() == mark.offset {
                 let found = self.find_in_batch(&header, position, |_, timestamp| timestamp >= mark.timestamp)?;
                 let whole = Found { offset: header.base_offset, timestamp: mark.timestamp, epoch: header.leader_epoch };
@@ -358,8 +394,8 @@ impl Segment {
     /// A time index entry, if the batch it names says the same.
     pub(super) fn trusted(&self, entry: &TimeEntry) -> Result<Option<TimeMark>, SegmentError> {
         let mark = TimeMark { timestamp: Timestamp(entry.timestamp), offset: self.base.plus(i64::from(entry.offset)) };
-        let mut walk = Walk::new(self, self.seek(mark.offset)?, self.written_end());
-        while let Some((header, _)) = walk.next_header().map_err(|error| self.failed(error))? {
+        let mut walk = Headers::new(self, self.seek(mark.offset)?, self.written_end());
+        while let Some((header, _)) = walk.next().map_err(|error| self.failed(error))? {
             if header.last_offset() >= mark.offset {
                 let same = header.last_offset() == mark.offset && header.max_timestamp == mark.timestamp;
                 if same {

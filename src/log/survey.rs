@@ -6,7 +6,7 @@ use super::growth::Growth;
 use super::index::{IndexEntry, TimeEntry};
 use super::settings::SEGMENT_BYTES_MAX;
 use super::walk::{Walk, WalkError, read_exact};
-use crate::base::{FileRange, Offset, Timestamp};
+use crate::base::{FileRange, LeaderEpoch, Offset, Timestamp};
 use crate::record::header::batch_crc;
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES};
 use std::io;
@@ -56,6 +56,47 @@ pub enum Order {
     Growing,
 }
 
+/// What the batches of a stretch must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expect {
+    /// The first one's base offset, or the least that is right.
+    pub next: Offset,
+    /// What may lie between them.
+    pub order: Order,
+    /// The leader epoch of all of them, where it is known.
+    pub epoch: Option<LeaderEpoch>,
+}
+
+impl Expect {
+    /// Without a gap from `next` on.
+    pub fn contiguous(next: Offset) -> Self {
+        Expect { next, order: Order::Contiguous, epoch: None }
+    }
+
+    /// Somewhere from `next` on.
+    pub fn growing(next: Offset) -> Self {
+        Expect { next, order: Order::Growing, epoch: None }
+    }
+
+    /// All of them written under one epoch.
+    pub fn under(self, epoch: Option<LeaderEpoch>) -> Self {
+        Expect { epoch, ..self }
+    }
+
+    fn flaw(&self, header: &BatchHeader, end: u64) -> Option<FlawKind> {
+        let (base, last, expected) = (header.base_offset, header.last_offset(), self.next);
+        let follows = if self.order == Order::Contiguous { base == expected } else { base >= expected };
+        if end > u64::from(SEGMENT_BYTES_MAX) {
+            Some(FlawKind::TooLong)
+        } else if !follows || last < base {
+            Some(FlawKind::Offsets { base, last, expected })
+        } else {
+            let expected = self.epoch.filter(|epoch| *epoch != header.leader_epoch)?;
+            Some(BatchError::Epoch { epoch: header.leader_epoch, expected }.into())
+        }
+    }
+}
+
 /// How closely batches are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
@@ -76,49 +117,38 @@ pub struct Survey {
     pub flaw: Option<Flaw>,
 }
 
-/// Looks at the batches of a file from `from` (a batch's start) to `end`, whose offsets begin at `expected` or later, and
-/// hands each good one over with its position.
+/// Looks at the batches of a file from `from` (a batch's start) to `end`, and hands each good one over with its position.
 pub fn survey(
     file: &dyn FileRange,
     from: u64,
     end: u64,
-    expected: Offset,
-    order: Order,
+    mut expect: Expect,
     depth: Depth,
     mut each: impl FnMut(&BatchHeader, u64),
 ) -> io::Result<Survey> {
     let mut walk = Walk::new(file, from, end);
-    let mut found = Survey { good_end: from, next: expected, flaw: None };
-    loop {
+    let mut good_end = from;
+    let (position, kind) = loop {
         let position = walk.position();
         let step = match depth {
             Depth::Headers => walk.next_header().map(|step| step.map(|(header, _)| header)),
             Depth::Checksums => walk.next_batch().map(|step| step.map(|(header, _, _)| header)),
         };
-        let kind = match step {
-            Ok(None) => return Ok(found),
-            Ok(Some(header)) => {
-                let (base, last) = (header.base_offset, header.last_offset());
-                let follows = if order == Order::Contiguous { base == found.next } else { base >= found.next };
-                if follows && last >= base && walk.position() <= u64::from(SEGMENT_BYTES_MAX) {
+        match step {
+            Ok(None) => return Ok(Survey { good_end, next: expect.next, flaw: None }),
+            Ok(Some(header)) => match expect.flaw(&header, walk.position()) {
+                Some(kind) => break (position, kind),
+                None => {
                     each(&header, position);
-                    found.good_end = walk.position();
-                    found.next = header.next_offset();
-                    continue;
+                    good_end = walk.position();
+                    expect.next = header.next_offset();
                 }
-                let expected = found.next;
-                if walk.position() > u64::from(SEGMENT_BYTES_MAX) {
-                    FlawKind::TooLong
-                } else {
-                    FlawKind::Offsets { base, last, expected }
-                }
-            }
+            },
             Err(WalkError::Io(error)) => return Err(error),
-            Err(WalkError::Corrupt { error, .. }) => FlawKind::Batch(error),
-        };
-        found.flaw = Some(Flaw { position, kind });
-        return Ok(found);
-    }
+            Err(WalkError::Corrupt { error, .. }) => break (position, FlawKind::Batch(error)),
+        }
+    };
+    Ok(Survey { good_end, next: expect.next, flaw: Some(Flaw { position, kind }) })
 }
 
 /// The indexes that a segment's batches ask for, grown batch by batch.

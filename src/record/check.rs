@@ -7,6 +7,7 @@
 use super::header::{APPEND_TIME_BIT, CONTROL_BIT, DELETE_HORIZON_BIT, TRANSACTIONAL_BIT, batch_crc};
 use super::records::walk_plain;
 use super::{BatchHeader, Compression, HEADER_BYTES, RecordError};
+use crate::base::{LeaderEpoch, Offset};
 
 /// Why bytes are not an acceptable batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -50,6 +51,22 @@ pub enum BatchError {
         stored: u32,
         /// As computed.
         computed: u32,
+    },
+    /// In a log: another batch belongs here.
+    #[error("record batch begins at offset {base} where {expected} belongs")]
+    Misplaced {
+        /// As stored.
+        base: Offset,
+        /// What the batch before it, or the segment, asks for.
+        expected: Offset,
+    },
+    /// In a log: the leader of that time had another epoch.
+    #[error("record batch has leader epoch {epoch} where {expected} belongs")]
+    Epoch {
+        /// As stored.
+        epoch: LeaderEpoch,
+        /// As known of the log.
+        expected: LeaderEpoch,
     },
     /// A codec number that no codec has.
     #[error("record batch is compressed with unknown codec {codec}")]

@@ -1,7 +1,7 @@
 //! A store on a disk in memory, for tests.
 
 use super::threads::Hands;
-use super::{DataDir, Durability, OpenError, Store, StoreConfig, StoredLog};
+use super::{DataDir, Durability, KnownTopic, OpenError, Store, StoreConfig, StoredLog};
 use crate::base::{
     Clock, FileRange, LeaderEpoch, ManualClock, NodeId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
     TopicId, TopicPartition,
@@ -186,6 +186,8 @@ pub(crate) struct Bench {
     pub(crate) failures: Arc<Mutex<Vec<String>>>,
     /// The topics' names, by id; what has none was deleted.
     pub(crate) names: Arc<dyn Fn(TopicPartition) -> Option<String> + Send + Sync>,
+    /// The epoch under which the last run wrote.
+    pub(crate) epoch: Option<LeaderEpoch>,
 }
 
 impl Bench {
@@ -207,6 +209,7 @@ impl Bench {
             open_threads: 3,
             failures: Arc::default(),
             names: Arc::new(|id| Some(format!("topic{}", id.topic.0.as_u128()))),
+            epoch: None,
         }
     }
 
@@ -222,13 +225,17 @@ impl Bench {
 
     pub(crate) fn try_open(&self) -> Result<Arc<Store>, OpenError> {
         let (data_dir, config) = self.claimed()?;
-        Store::open(data_dir, config, &*self.names)
+        Store::open(data_dir, config, &|id| self.known(id))
     }
 
     /// A store that is moved step by step.
     pub(crate) fn try_open_by_hand(&self) -> Result<(Store, Hands), OpenError> {
         let (data_dir, config) = self.claimed()?;
-        Store::recover(data_dir, config, &*self.names)
+        Store::recover(data_dir, config, &|id| self.known(id))
+    }
+
+    fn known(&self, id: TopicPartition) -> Option<KnownTopic> {
+        (self.names)(id).map(|name| KnownTopic { name, epoch: self.epoch })
     }
 
     fn claimed(&self) -> Result<(DataDir, StoreConfig), OpenError> {

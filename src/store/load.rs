@@ -1,11 +1,12 @@
 //! Partition directories: their names, their loading at the start, their removal.
 
 use super::checkpoint::{Kept, Loaded};
+use super::config::Durability;
 use super::core::Core;
 use super::recovery::{Recovering, Recovery, Start};
-use super::store::OpenError;
-use crate::base::{PartitionIndex, TopicPartition};
-use crate::log::{Log, OpenHow, OpenReport, Tip, metadata_file, names};
+use super::store::{KnownTopic, OpenError};
+use crate::base::{LeaderEpoch, PartitionIndex, TopicPartition};
+use crate::log::{Cut, Log, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -68,15 +69,14 @@ pub(super) fn name_of(dir: &Path) -> String {
     dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The topic's name, if there is such a partition.
-pub(super) type Names<'a> = dyn Fn(TopicPartition) -> Option<String> + Sync + 'a;
-
 /// A partition's directory.
 struct Found {
     dir: PathBuf,
     id: TopicPartition,
     /// What the checkpoint says of it.
     tip: Option<Tip>,
+    /// The epoch of the last run.
+    epoch: Option<LeaderEpoch>,
 }
 
 /// Loads every partition's directory, with a bounded number of threads. Removes what deletions left behind.
@@ -86,22 +86,26 @@ pub(super) fn load(
     report: &mut Recovery,
 ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
     let found = find(start, loaded, report)?;
-    let opened = Mutex::new((BTreeMap::new(), Vec::new()));
-    in_parallel(start.threads, &found, |Found { dir, id, tip }| {
-        let how = match tip {
-            Some(tip) => OpenHow::From(tip),
-            None if start.was_clean => OpenHow::Clean,
-            None => OpenHow::AfterCrash,
+    let opened = Mutex::new((BTreeMap::new(), Vec::new(), Vec::new()));
+    in_parallel(start.threads, &found, |Found { dir, id, tip, epoch }| {
+        let how = match (tip, epoch) {
+            (Some(tip), _) => OpenHow::From { tip, epoch: *epoch },
+            (None, _) if start.was_clean => OpenHow::Clean,
+            // Each start makes a checkpoint of every log: one that it has no record of is younger.
+            (None, Some(epoch)) if loaded.is_some() => OpenHow::Since(*epoch),
+            (None, _) => OpenHow::AfterCrash,
         };
         let now = start.core.clock.now();
         let (log, tip, report) = Log::open(start.env, dir.clone(), id.topic, start.settings, how, now)?;
-        tell(dir, &report);
+        tell(&report);
         let mut opened = opened.lock();
         opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
+        opened.2.extend(report.cut.iter().filter_map(left_behind));
         opened.0.insert(*id, Recovering { log, tip });
         Ok::<(), OpenError>(())
     })?;
-    let (logs, damage) = opened.into_inner();
+    let (logs, damage, cut) = opened.into_inner();
+    report.cut = cut;
     report.damage.extend(damage);
     Ok(logs)
 }
@@ -112,7 +116,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let on = |error| OpenError::Io { path: core.path.clone(), error };
     let none = HashMap::new();
     let records: &HashMap<TopicPartition, Kept> = loaded.map_or(&none, |loaded| &loaded.records);
-    let known = records.iter().filter(|(id, _)| (start.names)(**id).is_some());
+    let known = records.iter().filter(|(id, _)| (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let mut dirs = BTreeMap::<TopicPartition, PathBuf>::new();
     for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
@@ -123,33 +127,36 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
         }
         let Some(partition) = partition_of(&entry.name) else { continue };
         let recorded = by_dir.get(&*entry.name);
-        let Some(id) = identify(start, &dir, partition, recorded.copied())? else { continue };
-        if (start.names)(id).is_none() {
+        let is_recorded = |id: &TopicPartition| records.contains_key(id);
+        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded)? else { continue };
+        if (start.topics)(id).is_none() {
             tracing::info!("{id} belongs to no topic: removing its files");
             report.orphans += 1;
             discard(core, &dir);
-        } else if let Some(first) = dirs.insert(id, dir.clone()) {
-            return Err(OpenError::Twice { id, first, second: dir });
+        } else {
+            dirs.insert(id, dir);
         }
     }
     // What the checkpoint knows and no directory holds: lost, unless it was empty.
     for id in records.keys().filter(|id| !dirs.contains_key(*id)).copied().collect::<Vec<_>>() {
-        if let Some(name) = (start.names)(id) {
-            dirs.insert(id, core.path.join(dir_name(&name, id.partition)));
+        if let Some(topic) = (start.topics)(id) {
+            dirs.insert(id, core.path.join(dir_name(&topic.name, id.partition)));
         }
     }
     let tip = |id| records.get(&id).and_then(|kept| Tip::decode(&kept.state));
-    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tip(id), dir, id }).collect())
+    let epoch = |id| (start.topics)(id).and_then(|topic| topic.epoch);
+    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tip(id), epoch: epoch(id), dir, id }).collect())
 }
 
 /// Whose directory it is. By its own word, unless that names nobody and the checkpoint knows better. One that nobody
-/// knows was never synced whole, so nothing in it was acknowledged that the write-ahead log does not hold, or it was
-/// damaged later: it is moved aside, not removed.
+/// knows is younger than the checkpoint, or its word is damaged. What a write-ahead log has of it comes back from there;
+/// without one the directory is moved aside, not removed.
 fn identify(
     start: &Start<'_>,
     dir: &Path,
     partition: PartitionIndex,
     recorded: Option<TopicPartition>,
+    is_recorded: impl Fn(&TopicPartition) -> bool,
 ) -> Result<Option<TopicPartition>, OpenError> {
     let core = start.core;
     let path = dir.join(names::PARTITION_METADATA);
@@ -160,8 +167,11 @@ fn identify(
     };
     let says = metadata_file::decode(&text).filter(|topic| !topic.is_zero());
     let says = says.map(|topic| TopicPartition { topic, partition });
+    // A directory that names a topic must have its name: topics keep theirs.
+    let is_name = |topic: KnownTopic| dir.ends_with(dir_name(&topic.name, partition));
+    let is_its = says.map(|id| (start.topics)(id).map(is_name));
     match (says, recorded) {
-        (Some(id), _) if (start.names)(id).is_some() => Ok(Some(id)),
+        (Some(id), _) if is_its == Some(Some(true)) => Ok(Some(id)),
         (_, Some(recorded)) => {
             tracing::warn!("{} does not name its topic: the checkpoint does", path.display());
             core.disk
@@ -169,27 +179,37 @@ fn identify(
                 .map_err(|error| OpenError::Io { path, error })?;
             Ok(Some(recorded))
         }
-        (Some(orphan), None) => Ok(Some(orphan)),
-        (None, None) => {
-            let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
-            tracing::warn!("{} names no topic: moved to {}", path.display(), aside.display());
-            match core.disk.exists(&aside) {
-                Ok(false) => core.disk.rename(dir, &aside),
-                Ok(true) => core.disk.remove_dir_all(&aside).and_then(|()| core.disk.rename(dir, &aside)),
-                Err(error) => Err(error),
-            }
-            .map_err(|error| OpenError::Io { path: aside, error })?;
+        (Some(orphan), None)
+            if is_its == Some(None) && (core.durability == Durability::Fsync || is_recorded(&orphan)) =>
+        {
+            Ok(Some(orphan))
+        }
+        (Some(_) | None, None) => {
+            move_aside(core, dir).map_err(|error| OpenError::Io { path: dir.to_owned(), error })?;
             Ok(None)
         }
     }
 }
 
-fn tell(dir: &Path, report: &OpenReport) {
+fn move_aside(core: &Core, dir: &Path) -> io::Result<()> {
+    let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
+    tracing::warn!("{} names no topic: moved to {}", dir.display(), aside.display());
+    if core.disk.exists(&aside)? {
+        core.disk.remove_dir_all(&aside)?;
+    }
+    core.disk.rename(dir, &aside)
+}
+
+/// A tail that holds whole batches: torn by a loss of power that kept later pages, or damaged.
+fn left_behind(cut: &Cut) -> Option<String> {
+    let (batches, kept) = cut.kept.as_ref()?;
+    let Cut { file, position, kind, .. } = cut;
+    Some(format!("{file} at byte {position}: {kind}; {batches} whole batches lie behind it, kept in {kept}"))
+}
+
+fn tell(report: &OpenReport) {
     if let Some(cut) = &report.cut {
         tracing::warn!("{}: cut {} bytes after byte {} ({:?})", cut.file, cut.bytes, cut.position, cut.kind);
-        if let Some((batches, kept)) = &cut.kept {
-            tracing::error!("{}: {batches} whole batches lay behind the damage, kept in {kept}", dir.display());
-        }
     }
     for file in &report.rebuilt {
         tracing::info!("{file} was made again");

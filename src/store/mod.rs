@@ -33,8 +33,12 @@ mod counters;
 mod data_dir;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod flip_tests;
 mod handover;
 mod inspect;
+#[cfg(test)]
+mod interleaving_tests;
 mod load;
 mod lookup;
 mod queue;
@@ -47,6 +51,8 @@ mod simulation_tests;
 mod store;
 mod stored_log;
 mod threads;
+#[cfg(test)]
+mod torn_tests;
 mod writer;
 
 pub use checkpoint::{CheckpointError, CopyView, FrameView, Position, RecordView, inspect as inspect_checkpoint};
@@ -60,5 +66,5 @@ pub use inspect::{Inspected, inspect};
 pub use lookup::{Lookup, Plan, PlannedRange, TailDamaged, TailSlice};
 pub use recovery::Recovery;
 pub use room::{Closed, Reserve, Room};
-pub use store::{OpenError, ShutdownError, Store, StoreHealth, TopicNames};
+pub use store::{KnownTopic, OpenError, ShutdownError, Store, StoreHealth, Topics};
 pub use stored_log::{AppendError, Appended, DurableListener, LogState, StoredLog};

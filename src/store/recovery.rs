@@ -8,8 +8,8 @@ use super::checkpoint::{Change, Checkpoint, Loaded, Position};
 use super::config::Durability;
 use super::core::Core;
 use super::data_dir;
-use super::load::{self, Names};
-use super::store::OpenError;
+use super::load;
+use super::store::{OpenError, Topics};
 use crate::base::{Offset, TopicPartition};
 use crate::log::{Log, LogEnv, LogSettings, Placed, Tip};
 use crate::record::Batches;
@@ -41,6 +41,9 @@ pub struct Recovery {
     pub torn: bool,
     /// What is damaged, lost or missing, each in a line.
     pub damage: Vec<String>,
+    /// Tails of segments that were cut although whole batches lay behind the place, each in a line. A loss of power leaves
+    /// such tails, and so does damage; the write-ahead log brings back what was acknowledged.
+    pub cut: Vec<String>,
     /// Directories of partitions that no topic has any more.
     pub orphans: u64,
 }
@@ -66,7 +69,7 @@ pub(super) struct Start<'a> {
     pub(super) core: &'a Arc<Core>,
     pub(super) env: &'a LogEnv,
     pub(super) settings: &'a Arc<LogSettings>,
-    pub(super) names: &'a Names<'a>,
+    pub(super) topics: &'a Topics<'a>,
     pub(super) directory_id: Uuid,
     pub(super) was_clean: bool,
     pub(super) threads: usize,
@@ -107,7 +110,7 @@ impl Start<'_> {
         if let Some(position) = position.filter(|_| !self.was_clean) {
             self.replay(position, &mut logs, &mut report)?;
         }
-        report.damage.iter().for_each(|line| tracing::error!("found at the start: {line}"));
+        report.damage.iter().chain(&report.cut).for_each(|line| tracing::error!("found at the start: {line}"));
         if !self.was_clean || report.chunks > 0 {
             for Recovering { log, .. } in logs.values() {
                 log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
@@ -201,10 +204,10 @@ impl Start<'_> {
                 _ => Bytes::new(),
             };
             // A topic that was deleted since then: nothing of it comes back.
-            let Some(name) = (self.names)(id) else { continue };
+            let Some(topic) = (self.topics)(id) else { continue };
             let recovering = logs.entry(id).or_insert_with(|| {
-                let (log, tip) =
-                    Log::create(self.env, self.core.path.join(load::dir_name(&name, id.partition)), id.topic);
+                let dir = self.core.path.join(load::dir_name(&topic.name, id.partition));
+                let (log, tip) = Log::create(self.env, dir, id.topic);
                 Recovering { log, tip }
             });
             self.apply(*entry, bytes, id, recovering, report)?;

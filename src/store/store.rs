@@ -46,16 +46,6 @@ pub enum OpenError {
     /// The write-ahead log.
     #[error("the write-ahead log: {0}")]
     Wal(#[from] WalError),
-    /// Two directories hold the same partition.
-    #[error("{} and {} both hold partition {id}", first.display(), second.display())]
-    Twice {
-        /// The partition.
-        id: TopicPartition,
-        /// One directory.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
     /// The disk said no.
     #[error("{}: {error}", path.display())]
     Io {
@@ -76,11 +66,7 @@ impl OpenError {
             | OpenError::Wal(WalError::Io { error, .. }) => is_full(error),
             OpenError::Checkpoint(error) => error.is_full(),
             OpenError::Wal(WalError::NoRoom) => true,
-            OpenError::Unclaimed { .. }
-            | OpenError::DataDir(_)
-            | OpenError::Log(_)
-            | OpenError::Wal(_)
-            | OpenError::Twice { .. } => false,
+            OpenError::Unclaimed { .. } | OpenError::DataDir(_) | OpenError::Log(_) | OpenError::Wal(_) => false,
         }
     }
 
@@ -141,15 +127,24 @@ pub struct Store {
     recovery: Recovery,
 }
 
-/// The topic's name, if there is such a partition: what no topic has any more is removed, not loaded.
-pub type TopicNames<'a> = dyn Fn(TopicPartition) -> Option<String> + Sync + 'a;
+/// What the metadata say of a partition's topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownTopic {
+    /// Its name.
+    pub name: String,
+    /// The epoch under which the last run wrote; none when nobody can say.
+    pub epoch: Option<LeaderEpoch>,
+}
+
+/// The topic, if there is such a partition: what no topic has any more is removed, not loaded.
+pub type Topics<'a> = dyn Fn(TopicPartition) -> Option<KnownTopic> + Sync + 'a;
 
 impl Store {
     /// Opens a claimed data directory: recovers every partition in it, makes what was recovered durable, takes the clean
     /// mark away, and starts the threads.
-    pub fn open(data_dir: DataDir, config: StoreConfig, names: &TopicNames<'_>) -> Result<Arc<Self>, OpenError> {
+    pub fn open(data_dir: DataDir, config: StoreConfig, topics: &Topics<'_>) -> Result<Arc<Self>, OpenError> {
         let path = data_dir.path().to_owned();
-        let (mut store, hands) = Self::recover(data_dir, config, names)?;
+        let (mut store, hands) = Self::recover(data_dir, config, topics)?;
         store.threads = Threads::start(&store.core, hands).map_err(|error| OpenError::Io { path, error })?;
         Ok(Arc::new(store))
     }
@@ -158,7 +153,7 @@ impl Store {
     pub(super) fn recover(
         data_dir: DataDir,
         config: StoreConfig,
-        names: &TopicNames<'_>,
+        topics: &Topics<'_>,
     ) -> Result<(Self, Hands), OpenError> {
         let path = data_dir.path().to_owned();
         let Some(directory_id) = data_dir.stamp().map(|stamp| stamp.directory_id) else {
@@ -181,7 +176,7 @@ impl Store {
             core: &core,
             env: &env,
             settings: &settings,
-            names,
+            topics,
             directory_id,
             was_clean,
             threads: open_threads,
@@ -408,7 +403,9 @@ impl Drop for Store {
         }
         // The logs hold what the store's parts share, which holds the logs.
         let logs = std::mem::take(&mut *self.core.logs.lock());
-        drop(logs);
+        drop((logs, self.core.take_dirty()));
+        self.core.queue.clear();
+        self.core.handover.clear();
     }
 }
 

@@ -27,7 +27,7 @@ use crate::metrics::{Metrics, Protocol};
 use crate::partition::Partitions;
 use crate::record::{BatchBuilder, Record, Records};
 use crate::settings::{Origin, StaticValue, Statics};
-use crate::store::{DataDir, Store, StoreConfig};
+use crate::store::{DataDir, KnownTopic, Store, StoreConfig};
 use crate::wire::api::API_TABLE;
 use crate::wire::{Api, ErrorCode};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -102,12 +102,12 @@ impl Broker {
         data_dir.claim(CLUSTER, NODE, Uuid::from_u128(1)).expect("the data directory is ours");
         let defaults = Arc::new(LogSettings::default());
         let image = metadata.image();
-        let name = |id: TopicPartition| {
+        let known = |id: TopicPartition| {
             let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
-            Some((*topic.name).to_owned())
+            Some(KnownTopic { name: (*topic.name).to_owned(), epoch: Some(image.leader_epoch(topic)) })
         };
         let config = StoreConfig::new(defaults, clock.clone(), Box::new(|_| {}));
-        let store = Store::open(data_dir, config, &name).expect("the store opens");
+        let store = Store::open(data_dir, config, &known).expect("the store opens");
         let start = Change::StartBroker { node: NODE, rack: None };
         metadata.commit(vec![start]).await.expect("the broker starts");
         let image = metadata.image();

@@ -1,11 +1,11 @@
 //! The active segment: trusted after a clean end, else read whole and cut where it is not good.
 
-use super::{Cut, Opening};
+use super::{Cut, OpenHow, Opening};
 use crate::base::{Offset, Timestamp};
 use crate::io::disk::Open;
 use crate::log::growth::Growth;
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Flaw, Indexes, Order, Survey, batches_after, survey};
+use crate::log::survey::{Depth, Expect, Flaw, Indexes, Survey, batches_after, survey};
 use crate::log::walk::read_exact;
 use crate::log::{Epochs, names, snapshot};
 use std::io;
@@ -27,7 +27,7 @@ impl Opening<'_> {
         let Some(from) = self.last_indexed(active)? else { return Ok(None) };
         let mut growth = Growth::new(base, self.now);
         let Survey { next: end, flaw: None, .. } =
-            survey(active, from, len, base, Order::Growing, Depth::Headers, |_, _| {})?
+            survey(active, from, len, Expect::growing(base), Depth::Headers, |_, _| {})?
         else {
             return Ok(None);
         };
@@ -50,11 +50,20 @@ impl Opening<'_> {
     }
 
     /// Reads the active segment whole, cuts what is not good, and makes its indexes again.
-    pub(super) fn rebuild_active(&mut self, active: &Segment, epochs: &mut Epochs) -> io::Result<(Growth, Offset)> {
+    pub(super) fn rebuild_active(
+        &mut self,
+        active: &Segment,
+        epochs: &mut Epochs,
+        how: OpenHow,
+    ) -> io::Result<(Growth, Offset)> {
         let (base, len) = (active.base(), active.written_end());
         let mut indexes = Indexes::new(base, self.now);
         let interval = self.settings.index_interval_bytes;
-        let found = survey(active, 0, len, base, Order::Contiguous, Depth::Checksums, |header, _| {
+        let epoch = match how {
+            OpenHow::Since(epoch) => Some(epoch),
+            OpenHow::Clean | OpenHow::From { .. } | OpenHow::AfterCrash => None,
+        };
+        let found = survey(active, 0, len, Expect::contiguous(base).under(epoch), Depth::Checksums, |header, _| {
             indexes.add(header, interval);
             epochs.assign(header.leader_epoch, header.base_offset);
         })?;

@@ -19,9 +19,9 @@ mod sealed;
 use super::files::{Writer, jitter_seed, remove_if_there};
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
-use super::survey::{Depth, Flaw, FlawKind, Order, survey};
+use super::survey::{Depth, Expect, Flaw, FlawKind, survey};
 use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
-use crate::base::{Offset, Timestamp, TopicId};
+use crate::base::{LeaderEpoch, Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
 use crate::record::BatchHeader;
 use std::collections::HashMap;
@@ -37,8 +37,16 @@ const SMALL_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub enum OpenHow<'a> {
     /// [`Log::close_clean`] ran and was synced.
     Clean,
-    /// Everything below this tip's end was synced, indexes included, and the tip is exactly what follows from it.
-    From(&'a Tip),
+    /// Everything below the tip's end was synced, indexes included, and the tip is exactly what follows from it. What
+    /// comes after it was written under one epoch, if that is known.
+    From {
+        /// The tip.
+        tip: &'a Tip,
+        /// The epoch.
+        epoch: Option<LeaderEpoch>,
+    },
+    /// All of it was written in one run, under this epoch.
+    Since(LeaderEpoch),
     /// Anything else.
     AfterCrash,
 }
@@ -97,6 +105,8 @@ struct Opening<'a> {
     dir: &'a Path,
     settings: &'a LogSettings,
     now: Timestamp,
+    /// Under which everything was written that no tip knows.
+    epoch: Option<LeaderEpoch>,
     files: HashMap<String, u64>,
     report: OpenReport,
 }
@@ -118,18 +128,24 @@ impl Log {
             Err(error) => return Err(OpenError::Io { path: dir, error }),
         };
         let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
-        let opening = Opening { env, dir: &dir, settings, now, files: files.collect(), report: OpenReport::default() };
+        let epoch = match how {
+            OpenHow::From { epoch, .. } => epoch,
+            OpenHow::Since(epoch) => Some(epoch),
+            OpenHow::Clean | OpenHow::AfterCrash => None,
+        };
+        let (files, report) = (files.collect(), OpenReport::default());
+        let opening = Opening { env, dir: &dir, settings, now, epoch, files, report };
         let opened = opening.run(topic, how);
         match (opened, how) {
             (Ok(Some((segments, tip, writer, report))), _) => {
                 Ok((Log::assemble(env, dir, topic, segments, writer), tip, report))
             }
-            (Ok(None), OpenHow::From(at)) => {
+            (Ok(None), OpenHow::From { tip: at, .. }) => {
                 let tip = Tip { jitter_seed: jitter_seed(&dir, topic), ..at.emptied() };
                 let report = lost(&dir, at);
                 Ok((Log::assemble(env, dir, topic, Vec::new(), Writer::default()), tip, report))
             }
-            (Ok(None), OpenHow::Clean | OpenHow::AfterCrash) => {
+            (Ok(None), OpenHow::Clean | OpenHow::Since(_) | OpenHow::AfterCrash) => {
                 let (log, tip) = Log::create(env, dir, topic);
                 Ok((log, tip, OpenReport::default()))
             }
@@ -168,9 +184,11 @@ impl Opening<'_> {
         let Some(&active_base) = bases.last() else { return Ok(None) };
         self.check_topic(topic)?;
         let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
-        if let OpenHow::From(at) = how {
+        if let OpenHow::From { tip: at, .. } = how {
             if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
+                let epochs = Arc::new(tip.epochs.clone());
+                segments.iter().for_each(|segment| segment.know_epochs(epochs.clone()));
                 tip.set_log_start(log_start);
                 self.drop_note_beyond(tip.end)?;
                 return Ok(Some((segments, tip, writer, report)));
@@ -182,10 +200,13 @@ impl Opening<'_> {
         for (segment, next) in sealed.iter().zip(&bases[1..]) {
             self.check_sealed(segment, *next, how)?;
         }
-        let known_epochs = self.read_epochs()?;
+        let known_epochs = match how {
+            OpenHow::Since(epoch) => Some(self.one_epoch(epoch, &segments)),
+            OpenHow::Clean | OpenHow::From { .. } | OpenHow::AfterCrash => self.read_epochs()?,
+        };
         let trusted = match (how, &known_epochs) {
             (OpenHow::Clean, Some(_)) => self.trust_active(active)?,
-            (OpenHow::Clean, None) | (OpenHow::From(_) | OpenHow::AfterCrash, _) => None,
+            (OpenHow::Clean, None) | (OpenHow::From { .. } | OpenHow::Since(_) | OpenHow::AfterCrash, _) => None,
         };
         let mut epochs = match known_epochs {
             Some(epochs) => epochs,
@@ -193,7 +214,7 @@ impl Opening<'_> {
         };
         let (growth, end) = match trusted {
             Some(trusted) => trusted,
-            None => self.rebuild_active(active, &mut epochs)?,
+            None => self.rebuild_active(active, &mut epochs, how)?,
         };
         let log_start = log_start.min(end);
         self.drop_note_beyond(end)?;
@@ -202,7 +223,7 @@ impl Opening<'_> {
         let (producers, writer) = self.producers(&segments, active_base, end)?;
         let mut tip =
             Tip { log_start, end, active: Some(growth), epochs, producers, jitter_seed: jitter_seed(self.dir, topic) };
-        if let OpenHow::From(at) = how
+        if let OpenHow::From { tip: at, .. } = how
             && end < at.end
         {
             self.report.damaged.extend(lost(self.dir, at).damaged);
@@ -260,6 +281,15 @@ impl Opening<'_> {
         }
     }
 
+    /// The epochs of a log that knows one; its segments are held against them.
+    fn one_epoch(&self, epoch: LeaderEpoch, segments: &[Arc<Segment>]) -> Epochs {
+        let mut epochs = Epochs::default();
+        epochs.assign(epoch, segments.first().map_or(Offset::ZERO, |segment| segment.base()));
+        let known = Arc::new(epochs.clone());
+        segments.iter().for_each(|segment| segment.know_epochs(known.clone()));
+        epochs
+    }
+
     fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {
         let path = self.dir.join(epochs::FILE_NAME);
         let epochs = self.read_small(&path)?.and_then(|bytes| Epochs::decode(&bytes));
@@ -274,7 +304,7 @@ impl Opening<'_> {
         let mut epochs = Epochs::default();
         for segment in segments {
             let note = |header: &BatchHeader, _| epochs.assign(header.leader_epoch, header.base_offset);
-            survey(&**segment, 0, segment.written_end(), segment.base(), Order::Growing, Depth::Headers, note)?;
+            survey(&**segment, 0, segment.written_end(), Expect::growing(segment.base()), Depth::Headers, note)?;
         }
         Ok(epochs)
     }

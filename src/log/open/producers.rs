@@ -5,7 +5,7 @@ use crate::base::Offset;
 use crate::log::files::{Writer, remove_if_there};
 use crate::log::producers::Producers;
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Flaw, Order, survey};
+use crate::log::survey::{Depth, Expect, Flaw, survey};
 use crate::log::{names, snapshot};
 use std::io;
 use std::sync::Arc;
@@ -63,8 +63,7 @@ impl Opening<'_> {
                 &**segment,
                 start,
                 segment.written_end(),
-                segment.base(),
-                Order::Growing,
+                Expect::growing(segment.base()),
                 Depth::Headers,
                 |header, _| {
                     if header.base_offset >= from {

@@ -7,7 +7,7 @@ use crate::log::files::{Writer, remove_if_there, time_entry};
 use crate::log::growth::Growth;
 use crate::log::index::IndexEntry;
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Indexes, Order, Survey, survey};
+use crate::log::survey::{Depth, Expect, Indexes, Survey, survey};
 use crate::log::{OpenHow, Tip, names, snapshot};
 use std::io;
 use std::sync::Arc;
@@ -59,9 +59,10 @@ impl Opening<'_> {
     /// A segment that was sealed after the checkpoint: it was synced before its successor existed.
     fn walk_sealed(&mut self, segment: &Segment, from: u64, next: Offset, tip: &mut Tip) -> io::Result<()> {
         let (base, end, now, settings) = (segment.base(), segment.written_end(), self.now, self.settings);
-        let found = survey(segment, from, end, tip.end, Order::Contiguous, Depth::Headers, |header, _| {
-            tip.found(header, base, now, settings);
-        })?;
+        let found =
+            survey(segment, from, end, Expect::contiguous(tip.end).under(self.epoch), Depth::Headers, |header, _| {
+                tip.found(header, base, now, settings);
+            })?;
         if let Some(flaw) = found.flaw
             && !self.report.damaged.iter().any(|(name, _)| *name == segment.name())
         {
@@ -80,16 +81,23 @@ impl Opening<'_> {
             active.index.cut()?;
             active.times.cut()?;
         }
-        let found = survey(active, from, len, tip.end, Order::Contiguous, Depth::Checksums, |header, position| {
-            let marks = tip.found(header, base, now, settings);
-            if marks.index {
-                let offset = (header.last_offset().0 - base.0) as u32;
-                active.index.push(IndexEntry { offset, position: position as u32 });
-            }
-            if let Some(mark) = marks.time {
-                active.times.push(time_entry(base, mark));
-            }
-        })?;
+        let found = survey(
+            active,
+            from,
+            len,
+            Expect::contiguous(tip.end).under(self.epoch),
+            Depth::Checksums,
+            |header, position| {
+                let marks = tip.found(header, base, now, settings);
+                if marks.index {
+                    let offset = (header.last_offset().0 - base.0) as u32;
+                    active.index.push(IndexEntry { offset, position: position as u32 });
+                }
+                if let Some(mark) = marks.time {
+                    active.times.push(time_entry(base, mark));
+                }
+            },
+        )?;
         self.end_active(active, from, &found)?;
         Ok(tip.active.clone().expect("a checkpointed segment has grown"))
     }
@@ -98,10 +106,11 @@ impl Opening<'_> {
     fn rebuild(&mut self, active: &Segment, tip: &mut Tip) -> io::Result<Growth> {
         let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
         let mut indexes = Indexes::new(base, now);
-        let found = survey(active, 0, len, tip.end, Order::Contiguous, Depth::Checksums, |header, _| {
-            indexes.add(header, settings.index_interval_bytes);
-            tip.found(header, base, now, settings);
-        })?;
+        let found =
+            survey(active, 0, len, Expect::contiguous(tip.end).under(self.epoch), Depth::Checksums, |header, _| {
+                indexes.add(header, settings.index_interval_bytes);
+                tip.found(header, base, now, settings);
+            })?;
         self.end_active(active, 0, &found)?;
         active.index.replace(&indexes.index)?;
         active.times.replace(&indexes.times)?;

@@ -5,7 +5,7 @@ use crate::base::{Offset, Timestamp};
 use crate::log::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use crate::log::names;
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Flaw, FlawKind, Indexes, Order, Survey, survey};
+use crate::log::survey::{Depth, Expect, Flaw, FlawKind, Indexes, Survey, survey};
 use crate::log::walk::{Walk, WalkError};
 use crate::record::BatchHeader;
 use std::io;
@@ -23,13 +23,13 @@ impl Opening<'_> {
         let indexed = if self.has_indexes(base) && !self.lacks_entries(segment)? {
             match how {
                 OpenHow::Clean => return Ok(()),
-                OpenHow::From(_) | OpenHow::AfterCrash => self.last_indexed(segment)?,
+                OpenHow::From { .. } | OpenHow::Since(_) | OpenHow::AfterCrash => self.last_indexed(segment)?,
             }
         } else {
             None
         };
         let found = match indexed {
-            Some(from) => survey(segment, from, end, base, Order::Growing, Depth::Headers, |_, _| {})?,
+            Some(from) => survey(segment, from, end, Expect::growing(base), Depth::Headers, |_, _| {})?,
             None => self.reindex(segment)?,
         };
         let beyond = FlawKind::Offsets { base: next, last: next, expected: found.next };
@@ -46,7 +46,7 @@ impl Opening<'_> {
         let (base, end, interval) = (segment.base(), segment.written_end(), self.settings.index_interval_bytes);
         let mut indexes = Indexes::new(base, self.now);
         let add = |header: &BatchHeader, _| indexes.add(header, interval);
-        let found = survey(segment, 0, end, base, Order::Growing, Depth::Headers, add)?;
+        let found = survey(segment, 0, end, Expect::growing(base), Depth::Headers, add)?;
         indexes.close();
         segment.index.replace(&indexes.index)?;
         segment.times.replace(&indexes.times)?;

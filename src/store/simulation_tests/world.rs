@@ -38,6 +38,8 @@ pub(super) struct World {
     /// Whether a failing sync was planned in this run.
     sync_fails: bool,
     wal_bytes: u64,
+    /// Under which the last run wrote.
+    last_epoch: Option<LeaderEpoch>,
 }
 
 struct Running {
@@ -61,6 +63,7 @@ impl World {
             sync_fails: false,
             // Small ones are full all the time.
             wal_bytes: if (seed / 2).is_multiple_of(3) { MIB / 8 } else { 2 * MIB },
+            last_epoch: None,
         }
     }
 
@@ -71,6 +74,7 @@ impl World {
             self.run = run;
             let Some(mut running) = self.start(&mut power_lost) else { return self.trace.finish() };
             self.check(&running, power_lost);
+            self.last_epoch = Some(self.epoch());
             if self.chance.one_in(2) {
                 self.disk.cut_power_after(self.chance.below(400));
             }
@@ -103,6 +107,7 @@ impl World {
             wal_bytes: self.wal_bytes,
             reserve_bytes: MIB / 4,
             open_threads: 1,
+            epoch: self.last_epoch,
             ..Bench::on(self.disk.clone())
         }
         .naming(move |id| live.get(&id).cloned())

@@ -1,0 +1,51 @@
+//! The headers of a segment's batches, each in its place: the first 17 bytes of a header are outside its CRC, so base offset
+//! and leader epoch are held against what is known of the log.
+
+use super::segment::Segment;
+use super::walk::{Walk, WalkError};
+use crate::base::{LeaderEpoch, Offset};
+use crate::record::{BatchError, BatchHeader};
+
+/// A walk over the headers from one position to the written end.
+pub(super) struct Headers<'a> {
+    walk: Walk<'a>,
+    segment: &'a Segment,
+    /// Base offset of the next batch, where it is known.
+    expected: Option<Offset>,
+}
+
+impl<'a> Headers<'a> {
+    /// From `start`: the segment's start, or a batch that an index entry fits.
+    pub(super) fn new(segment: &'a Segment, start: u64, end: u64) -> Self {
+        let expected = (start == 0).then_some(segment.base());
+        Headers { walk: Walk::new(segment, start, end), segment, expected }
+    }
+
+    /// Where the next batch begins.
+    pub(super) fn position(&self) -> u64 {
+        self.walk.position()
+    }
+
+    /// The next header and its position; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(BatchHeader, u64)>, WalkError> {
+        let Some((header, position)) = self.walk.next_header()? else { return Ok(None) };
+        // What this run wrote is known.
+        if position < self.segment.unchecked_end() {
+            self.check(&header).map_err(|error| WalkError::Corrupt { position, error })?;
+        }
+        self.expected = Some(header.next_offset());
+        Ok(Some((header, position)))
+    }
+
+    fn check(&self, header: &BatchHeader) -> Result<(), BatchError> {
+        let base = header.base_offset;
+        if let Some(expected) = self.expected.filter(|expected| *expected != base) {
+            return Err(BatchError::Misplaced { base, expected });
+        }
+        match self.segment.epoch_at(base) {
+            LeaderEpoch::UNKNOWN => Ok(()),
+            expected if expected == header.leader_epoch => Ok(()),
+            expected => Err(BatchError::Epoch { epoch: header.leader_epoch, expected }),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One random bit in any file, then a start: what is read is right or refused by name, everybody else goes on, and the next
+//! start finds nothing new.
+//!
+//! `OTTLA_FLIPS` is how many fresh seeds are run, `OTTLA_FLIPS_FIRST` the first of them; without it the time chooses.
+
+use super::commit::Step;
+use super::fixture::{Bench, EPOCH, WALL, id, read_range};
+use super::threads::Hands;
+use super::{Durability, Store, StoredLog};
+use crate::base::{Clock, Offset, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp, TopicPartition};
+use crate::io::disk::faulty::Chance;
+use crate::io::disk::{Disk, FaultyDisk};
+use crate::log::{LogSettings, SegmentError};
+use crate::record::{BatchBuilder, BatchHeader, Batches, check_produced, patch};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+/// Fresh seeds when nothing is set.
+const FLIPS: u64 = 500;
+
+/// Seeds that failed once. They are run always.
+const FAILED_ONCE: &[u64] = &[];
+
+/// Topics of one partition each, and batches of each topic.
+const TOPICS: u128 = 3;
+const BATCHES: i32 = 60;
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// Killed; the newest batches are in the write-ahead log alone.
+    Ahead,
+    /// Killed; segments have everything.
+    Written(Durability),
+    Stopped,
+}
+
+const ENDS: [End; 4] = [End::Ahead, End::Written(Durability::Fsync), End::Written(Durability::Os), End::Stopped];
+
+/// What a run left, and what it should hold.
+struct Left {
+    end: End,
+    disk: FaultyDisk,
+    files: Vec<(PathBuf, u64)>,
+    sent: BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>>,
+}
+
+static LEFT: LazyLock<Vec<Left>> = LazyLock::new(|| ENDS.into_iter().map(left).collect());
+
+fn bench(disk: FaultyDisk, end: End) -> Bench {
+    let durability = match end {
+        End::Written(durability) => durability,
+        End::Ahead | End::Stopped => Durability::Fsync,
+    };
+    let bench = Bench { durability, wal_bytes: 256 << 10, open_threads: 1, epoch: Some(EPOCH), ..Bench::on(disk) };
+    bench.naming(|id| {
+        let topic = id.topic.0.as_u128();
+        (1..=TOPICS).contains(&topic).then(|| format!("topic{topic}"))
+    })
+}
+
+fn settings() -> Arc<LogSettings> {
+    Arc::new(LogSettings { segment_bytes: 6 << 10, index_interval_bytes: 256, ..LogSettings::default() })
+}
+
+fn log(store: &Store, topic: u128) -> Arc<StoredLog> {
+    store.log(id(topic, 0), &format!("topic{topic}"), settings(), EPOCH)
+}
+
+fn append(store: &Store, topic: u128, batch: &Bytes) -> super::Appended {
+    let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+    let appended = log(store, topic).append(batch.clone(), &check_produced(batch).expect("good"), &mut room);
+    appended.expect("it is taken")
+}
+
+fn step_all(hands: &mut Hands, write: bool) {
+    while hands.committer.step().expect("the disk is well") == Step::Done {}
+    while write && hands.writer.step().expect("the disk is well") == Step::Done {}
+}
+
+fn left(end: End) -> Left {
+    let bench = bench(FaultyDisk::new(1, 64 << 20), end);
+    let (store, mut hands) = bench.try_open_by_hand().expect("an empty disk");
+    let mut sent: BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>> = BTreeMap::new();
+    for number in 0..BATCHES {
+        // The last topic begins after the checkpoint.
+        for topic in (1..=TOPICS).filter(|topic| *topic < TOPICS || number > BATCHES / 2) {
+            let bytes = sequenced(&sent, topic, number);
+            let appended = append(&store, topic, &bytes);
+            let mut stored = bytes.to_vec();
+            patch(&mut stored, appended.base, EPOCH);
+            let header = BatchHeader::parse(&stored).expect("a batch");
+            sent.entry(id(topic, 0)).or_default().push((header, stored.into()));
+        }
+        step_all(&mut hands, end != End::Ahead || number < BATCHES * 3 / 4);
+        if number == BATCHES / 2 {
+            while hands.checkpointer.step().expect("the disk is well") != Step::Idle {}
+        }
+    }
+    let disk = match end {
+        End::Ahead | End::Written(_) => bench.disk.kill(),
+        End::Stopped => {
+            drop((hands, store));
+            let bench = self::bench(bench.disk.kill(), end);
+            bench.open().shutdown().expect("it stops");
+            bench.disk.kill()
+        }
+    };
+    let files = files(&disk, &Bench::dir());
+    Left { end, disk, files, sent }
+}
+
+/// The next batch of a topic in the producer's sequence.
+fn sequenced(sent: &BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>>, topic: u128, number: i32) -> Bytes {
+    let next = sent.get(&id(topic, 0)).and_then(|sent| sent.last()).map_or(0, |(last, _)| last.last_sequence().0 + 1);
+    let producer = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), Sequence(next));
+    let value = [number as u8; 90];
+    let time = |record: i32| Timestamp(WALL.0 + i64::from(number / 7 * 1000 + record));
+    (0..number % 3 + 1).fold(producer, |batch, record| batch.push(time(record), None, Some(&value))).build()
+}
+
+/// Every file that holds something.
+fn files(disk: &FaultyDisk, dir: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in disk.list(dir).expect("listed") {
+        let path = dir.join(&entry.name);
+        match entry.is_dir {
+            true => found.extend(files(disk, &path)),
+            false if entry.len > 0 => found.push((path, entry.len)),
+            false => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What a start came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Outcome {
+    Refused,
+    Named,
+    Whole,
+}
+
+fn flip(seed: u64) -> Outcome {
+    let mut chance = Chance::new(seed);
+    let left = &LEFT[chance.below(ENDS.len() as u64) as usize];
+    let (path, len) = &left.files[chance.below(left.files.len() as u64) as usize];
+    let (position, mask) = (chance.below(*len), 1 << chance.below(8));
+    let what = format!("seed {seed}: {:?}, {} byte {position} mask {mask}", left.end, path.display());
+    let disk = left.disk.kill();
+    disk.corrupt(path, position, mask).expect("there is such a byte");
+    let bench = bench(disk, left.end);
+    let (store, mut hands) = match bench.try_open_by_hand() {
+        Ok(opened) => opened,
+        Err(error) => {
+            assert!(path.ends_with("ottla.properties"), "{what}: no start: {error}");
+            return Outcome::Refused;
+        }
+    };
+    let named = check(&what, left, &store, &bench.disk);
+    goes_on(&what, left, &store, &mut hands);
+    drop((hands, store));
+    let again = self::bench(bench.disk.kill(), left.end);
+    let (store, _hands) = again.try_open_by_hand().unwrap_or_else(|error| panic!("{what}: no second start: {error}"));
+    let found = store.recovery().damage.clone();
+    assert!(named || found.is_empty(), "{what}: the second start finds {found:?}");
+    if named { Outcome::Named } else { Outcome::Whole }
+}
+
+/// Whether something is missing or refused, which then has a name.
+fn check(what: &str, left: &Left, store: &Store, disk: &FaultyDisk) -> bool {
+    let recovery = store.recovery();
+    let aside = files(disk, &Bench::dir()).iter().any(|(path, _)| path.to_string_lossy().contains(".unidentified"));
+    let named = !recovery.damage.is_empty() || !recovery.cut.is_empty() || recovery.torn || aside;
+    let found: BTreeMap<TopicPartition, Arc<StoredLog>> = store.logs().into_iter().map(|log| (log.id(), log)).collect();
+    let (mut harmed, mut refusals) = (0, 0);
+    for (id, sent) in &left.sent {
+        let Some(log) = found.get(id) else {
+            assert!(named, "{what}: {id} is gone");
+            harmed += 1;
+            continue;
+        };
+        let end = log.watermarks().durable;
+        let whole = sent.last().map(|(last, _)| last.next_offset()) == Some(end);
+        let torn_in_cache = left.end == End::Written(Durability::Os);
+        assert!(whole || named || torn_in_cache, "{what}: {id} ends at {end}");
+        let (refused, gaps) = reads(what, log, sent, end);
+        harmed += u32::from(refused + gaps > 0 || !whole);
+        assert!(gaps == 0 || named, "{what}: something is left out and nothing says so");
+        refusals += refused;
+    }
+    let in_partition = !what.contains("/wal/") && !what.contains("/checkpoint");
+    assert!(harmed <= 1 || !in_partition, "{what}: {harmed} partitions are harmed by one file");
+    named || refusals > 0
+}
+
+/// Reads around every batch and by time; counts what is refused and what is left out. What is answered must be right.
+fn reads(what: &str, log: &StoredLog, sent: &[(BatchHeader, Bytes)], end: Offset) -> (u32, u32) {
+    let (mut refused, mut left_out) = (0, 0);
+    let stored: Vec<_> = sent.iter().filter(|(header, _)| header.last_offset() < end).collect();
+    for (header, _) in &stored {
+        match log.plan(header.last_offset(), end, 2_000, true) {
+            Err(SegmentError::Corrupt { .. }) => refused += 1,
+            Err(SegmentError::Io { error, .. }) => panic!("{what}: {error}"),
+            Ok(plan) => {
+                let parts = plan.ranges.iter().map(|range| read_range(&*range.segment, range.position, range.length));
+                let bytes: Vec<u8> = parts.flatten().collect();
+                left_out += gaps(what, &bytes, header.base_offset, &stored);
+                assert!(plan.next > header.last_offset(), "{what}: stands still at {}", header.base_offset);
+            }
+        }
+    }
+    if left_out == 0 {
+        refused += times(what, log, &stored);
+    }
+    (refused, left_out)
+}
+
+/// Looks for every batch by its time; counts what is refused.
+fn times(what: &str, log: &StoredLog, stored: &[&(BatchHeader, Bytes)]) -> u32 {
+    let mut refused = 0;
+    for (header, _) in stored {
+        let time = header.max_timestamp;
+        let first = stored.iter().find(|(header, _)| header.max_timestamp >= time).expect("this one at least");
+        match log.offset_for_timestamp(time) {
+            Err(_) => refused += 1,
+            Ok(found) => {
+                let found = found.unwrap_or_else(|| panic!("{what}: nothing at {time:?}"));
+                let range = first.0.base_offset..=first.0.last_offset();
+                assert!(range.contains(&found.offset) && found.timestamp == time, "{what}: {found:?} for {time:?}");
+                assert_eq!(found.epoch, EPOCH, "{what}");
+            }
+        }
+    }
+    let newest = stored.iter().map(|(header, _)| header.max_timestamp).max();
+    match log.max_timestamp() {
+        Err(_) => refused += 1,
+        Ok(found) => assert_eq!(found.map(|found| found.timestamp), newest, "{what}: the largest time"),
+    }
+    refused
+}
+
+/// Every batch must be one that was sent; counts those that are left out from `next` on.
+fn gaps(what: &str, bytes: &[u8], mut next: Offset, stored: &[&(BatchHeader, Bytes)]) -> u32 {
+    assert!(!bytes.is_empty(), "{what}: nothing at {next}");
+    let mut gaps = 0;
+    for batch in Batches::new(bytes) {
+        let (header, batch) = batch.unwrap_or_else(|error| panic!("{what}: no batch after {next}: {error}"));
+        let sent = stored.iter().find(|(sent, _)| sent.base_offset == header.base_offset);
+        assert!(sent.is_some_and(|(_, sent)| sent == batch), "{what}: other bytes at {}", header.base_offset);
+        gaps += u32::from(header.base_offset != next);
+        next = header.next_offset();
+    }
+    gaps
+}
+
+/// Retries are known, and new batches are taken and read.
+fn goes_on(what: &str, left: &Left, store: &Store, hands: &mut Hands) {
+    for topic in 1..=TOPICS {
+        let log = log(store, topic);
+        let sent = &left.sent[&id(topic, 0)];
+        let (last, bytes) = sent.last().expect("every topic has batches");
+        if log.watermarks().durable != last.next_offset() {
+            continue;
+        }
+        let retried = append(store, topic, bytes);
+        assert!(retried.duplicate && retried.base == last.base_offset, "{what}: a retry is taken for {retried:?}");
+        let next = append(store, topic, &sequenced(&left.sent, topic, BATCHES));
+        assert_eq!(next.base, last.next_offset(), "{what}");
+        step_all(hands, true);
+        let plan = log.plan(next.base, next.last.plus(1), 1 << 20, true);
+        let plan = plan.unwrap_or_else(|error| panic!("{what}: what came after can't be read: {error}"));
+        assert_eq!(plan.next, next.last.plus(1), "{what}");
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn one_bit_in_any_file() {
+    let count = number("OTTLA_FLIPS").unwrap_or(FLIPS);
+    let first = number("OTTLA_FLIPS_FIRST").unwrap_or((SystemClock::default().now().0 as u64) << 16);
+    eprintln!("flips {first} to {}", first + count - 1);
+    let mut outcomes = BTreeMap::new();
+    for seed in FAILED_ONCE.iter().copied().chain(first..first + count) {
+        *outcomes.entry(flip(seed)).or_insert(0_u64) += 1;
+    }
+    eprintln!("{outcomes:?}");
+    assert!(count < FLIPS || outcomes.len() == 3, "some must be harmless, some named, some refused: {outcomes:?}");
+}
