@@ -146,7 +146,7 @@ impl Log {
         if let Some(segment) = self.segment_for(base).filter(|segment| segment.base() == base) {
             return segment;
         }
-        let segment = Arc::new(Segment::new(&self.env, &self.dir, base, 0, 0, 0));
+        let segment = Arc::new(Segment::new(&self.env, &self.dir, base, 0, None, None));
         begun.push(Arc::clone(&segment));
         segment
     }

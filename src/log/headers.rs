@@ -21,6 +21,11 @@ impl<'a> Headers<'a> {
         Headers { walk: Walk::new(segment, start, end), segment, expected }
     }
 
+    /// From a batch's start, whose base offset must be `next`.
+    pub(super) fn going_on(segment: &'a Segment, start: u64, end: u64, next: Offset) -> Self {
+        Headers { expected: Some(next), ..Headers::new(segment, start, end) }
+    }
+
     /// Where the next batch begins.
     pub(super) fn position(&self) -> u64 {
         self.walk.position()

@@ -91,15 +91,18 @@ pub struct SparseIndex<E> {
 }
 
 struct State<E> {
+    /// Whether the file is there.
+    exists: bool,
     /// Entries in the file.
     written: u32,
     pending: Vec<E>,
 }
 
 impl<E: Entry> SparseIndex<E> {
-    /// An index whose file holds `written` entries.
-    pub fn new(slot: Arc<Slot>, written: u32) -> Self {
-        SparseIndex { slot, state: Mutex::new(State { written, pending: Vec::new() }) }
+    /// An index whose file holds so many entries; `None` when there is no file.
+    pub fn new(slot: Arc<Slot>, written: Option<u32>) -> Self {
+        let state = State { exists: written.is_some(), written: written.unwrap_or(0), pending: Vec::new() };
+        SparseIndex { slot, state: Mutex::new(state) }
     }
 
     /// The file.
@@ -130,15 +133,18 @@ impl<E: Entry> SparseIndex<E> {
     }
 
     fn flush_locked(&self, state: &mut State<E>) -> io::Result<()> {
-        let file = self.slot.create()?;
-        if state.pending.is_empty() {
+        if state.exists && state.pending.is_empty() {
             return Ok(());
         }
+        let file = self.slot.create()?;
+        state.exists = true;
         let mut bytes = Vec::with_capacity(state.pending.len() * E::BYTES);
         for entry in &state.pending {
             entry.encode(&mut bytes);
         }
-        file.write_at(&[IoSlice::new(&bytes)], u64::from(state.written) * E::BYTES as u64)?;
+        if !bytes.is_empty() {
+            file.write_at(&[IoSlice::new(&bytes)], u64::from(state.written) * E::BYTES as u64)?;
+        }
         state.written += state.pending.len() as u32;
         state.pending.clear();
         Ok(())
@@ -168,7 +174,7 @@ impl<E: Entry> SparseIndex<E> {
             file.write_at(&[IoSlice::new(&bytes)], 0)?;
         }
         state.pending.clear();
-        state.written = entries.len() as u32;
+        (state.exists, state.written) = (true, entries.len() as u32);
         Ok(())
     }
 

@@ -92,8 +92,16 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// A segment whose files hold what is said; touches no file.
-    pub(super) fn new(env: &LogEnv, dir: &Path, base: Offset, written: u64, index: u32, times: u32) -> Segment {
+    /// A segment whose files hold what is said, in bytes and index entries; `None` for an index without a file. Touches no
+    /// file.
+    pub(super) fn new(
+        env: &LogEnv,
+        dir: &Path,
+        base: Offset,
+        written: u64,
+        index: Option<u32>,
+        times: Option<u32>,
+    ) -> Segment {
         let slot = |suffix| Slot::new(&env.disk, &env.descriptors, dir.join(names::segment(base, suffix)));
         Segment {
             base,
@@ -141,7 +149,7 @@ impl Segment {
     }
 
     /// Bytes below this came from an earlier run.
-    pub(super) fn unchecked_end(&self) -> u64 {
+    pub(crate) fn unchecked_end(&self) -> u64 {
         self.unchecked.load(Ordering::Acquire)
     }
 
@@ -324,6 +332,19 @@ impl Segment {
         }
         self.sound(start..walk.position())?;
         Ok(None)
+    }
+
+    /// Checks what an earlier run left: whole batches from `position` on, which `next` begins, until `max_bytes` are read.
+    /// Returns where to go on.
+    pub fn scrub(&self, position: u64, next: Offset, max_bytes: u64) -> Result<(u64, Offset), SegmentError> {
+        let (mut next, end) = (next, self.unchecked_end());
+        let mut walk = Headers::going_on(self, position, end, next);
+        while walk.position() - position < max_bytes {
+            let Some((header, _)) = walk.next().map_err(|error| self.failed(error))? else { break };
+            next = header.next_offset();
+        }
+        self.sound(position..walk.position())?;
+        Ok((walk.position(), next))
     }
 
     /// An error unless a stretch of whole batches is what was written: what was passed over by its times alone counts.

@@ -99,6 +99,9 @@ families! {
     RECOVERY_BATCHES = "ottla_recovery_batches", Gauge, [],
         "Record batches that segments lacked and the start brought back from the write-ahead log.";
     RECOVERY_FINDINGS = "ottla_recovery_findings", Gauge, [], "Things that the start found damaged, lost or missing.";
+    SCRUB_BYTES = "ottla_scrub_bytes_total", Counter, [],
+        "Bytes of segments from before the start that were read in the background and found good.";
+    SCRUB_FINDINGS = "ottla_scrub_findings_total", Counter, [], "Segments that this reading found damaged.";
 }
 
 /// The process's own families, which the collector of the metrics crate gives.

@@ -155,6 +155,16 @@ impl Metrics {
     pub fn sample_recovery_findings(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::RECOVERY_FINDINGS, read);
     }
+
+    /// Bytes that the scrub found good, read at scrape.
+    pub fn sample_scrub_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::SCRUB_BYTES, read);
+    }
+
+    /// Segments that it found damaged, read at scrape.
+    pub fn sample_scrub_findings(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::SCRUB_FINDINGS, read);
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ fn exercised() -> Metrics {
     all.sample_recovery_chunks(|| 12.0);
     all.sample_recovery_batches(|| 13.0);
     all.sample_recovery_findings(|| 0.0);
+    all.sample_scrub_bytes(|| 14.0);
+    all.sample_scrub_findings(|| 0.0);
     all
 }
 

@@ -19,6 +19,10 @@ pub(super) fn register(metrics: &Metrics, store: &Arc<Store>) {
     metrics.sample_recovery_chunks(move || chunks);
     metrics.sample_recovery_batches(move || batches);
     metrics.sample_recovery_findings(move || findings);
+    let good = store.clone();
+    metrics.sample_scrub_bytes(move || good.counters().scrub_bytes.get() as f64);
+    let damaged = store.clone();
+    metrics.sample_scrub_findings(move || damaged.counters().scrub_findings.get() as f64);
 }
 
 /// From the write-ahead log to segments and checkpoint.

@@ -63,6 +63,10 @@ pub struct Counters {
     pub free_bytes: Counter,
     /// Times that the store turned read-only for lack of room.
     pub read_only_turns: Counter,
+    /// Bytes of segments that the scrub found good.
+    pub scrub_bytes: Counter,
+    /// Segments that it found damaged.
+    pub scrub_findings: Counter,
 }
 
 impl Counters {

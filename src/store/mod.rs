@@ -30,6 +30,8 @@ mod commit;
 mod config;
 mod core;
 mod counters;
+#[cfg(test)]
+mod crash_point_tests;
 mod data_dir;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -45,6 +47,7 @@ mod queue;
 mod recovery;
 mod ring;
 mod room;
+mod scrub;
 #[cfg(test)]
 mod simulation_tests;
 #[allow(clippy::module_inception)] // the store of the store: the one name that fits

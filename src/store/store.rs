@@ -10,6 +10,7 @@ use super::data_dir::{self, DataDir, DataDirError, Stamp};
 use super::load;
 use super::recovery::{Recovered, Recovering, Recovery, Start, WalSizes};
 use super::room::Reserve;
+use super::scrub::{SCRUB_BYTES, Scrub};
 use super::stored_log::StoredLog;
 use super::threads::{Hands, Threads};
 use super::writer::{SegmentWriter, is_full};
@@ -125,6 +126,7 @@ pub struct Store {
     /// None in `os` mode.
     pool: Option<Arc<Pool>>,
     recovery: Recovery,
+    scrub: Mutex<Scrub>,
 }
 
 /// What the metadata say of a partition's topic.
@@ -200,7 +202,9 @@ impl Store {
             pool: pool.clone(),
         };
         let expired_at = Mutex::new(core.clock.monotonic());
-        let store = Store { core, data_dir, env, threads: Threads::default(), expired_at, pool, recovery: report };
+        let scrub = Mutex::new(Scrub::new(core.live_logs()));
+        let threads = Threads::default();
+        let store = Store { core, data_dir, env, threads, expired_at, pool, recovery: report, scrub };
         Ok((store, hands))
     }
 
@@ -337,8 +341,8 @@ impl Store {
         self.env.descriptors.open_files()
     }
 
-    /// What has to happen from time to time, about every second: looks at the free space, removes deleted files, forgets
-    /// silent producers. Blocks on the disk. Segments need no tick: they roll by time at the append that meets the time,
+    /// What has to happen from time to time, about every second: looks at the free space, removes deleted files, reads
+    /// on with the scrub, forgets silent producers. Blocks on the disk. Segments need no tick: they roll by time at the append that meets the time,
     /// as Kafka's do.
     pub fn tick(&self) {
         self.core.check_room();
@@ -346,6 +350,7 @@ impl Store {
         for path in trash {
             load::discard(&self.core, &path);
         }
+        self.scrub(SCRUB_BYTES);
         let monotonic = self.core.clock.monotonic();
         let due = {
             let mut expired_at = self.expired_at.lock();
@@ -360,6 +365,11 @@ impl Store {
                 log.expire_producers(monotonic);
             }
         }
+    }
+
+    /// Reads a little more of what earlier runs left.
+    pub(super) fn scrub(&self, bytes: u64) {
+        self.scrub.lock().step(bytes, &self.core.counters);
     }
 
     /// Refuses appends, commits what is queued, makes a last checkpoint, and marks the directory clean. Reads go on. The
@@ -403,7 +413,7 @@ impl Drop for Store {
         }
         // The logs hold what the store's parts share, which holds the logs.
         let logs = std::mem::take(&mut *self.core.logs.lock());
-        drop((logs, self.core.take_dirty()));
+        drop((logs, self.core.take_dirty(), std::mem::take(&mut *self.scrub.lock())));
         self.core.queue.clear();
         self.core.handover.clear();
     }

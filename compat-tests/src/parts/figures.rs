@@ -1,8 +1,17 @@
 //! Start time and idle memory: figures for docs/operations.md, with liveness bounds of ten times their targets.
 
+pub mod storage;
+
+mod latency;
+mod pump;
+mod starts;
+mod syncs;
+mod watch;
+
 use crate::admin;
 use crate::broker::{Ottla, Setup};
 use crate::report::Report;
+use crate::scrape::page;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -12,6 +21,8 @@ use std::time::{Duration, Instant};
 const STARTS: usize = 11;
 /// Idle connections and idle partitions.
 const MANY: usize = 10_000;
+/// The topics that have these partitions, half each.
+const WIDE: [&str; 2] = ["wide-1", "wide-2"];
 /// Targets: start on an empty directory; with 10,000 partitions after kill -9.
 const START_EMPTY: Duration = Duration::from_millis(25);
 const START_FULL: Duration = Duration::from_secs(1);
@@ -96,17 +107,6 @@ fn memory(broker: &Ottla, target_mib: u64) -> Result<String, String> {
     if resident <= (target_mib * 2) << 20 { Ok(words) } else { Err(words) }
 }
 
-/// The body of a page of the admin port; an answer other than 200 is an error.
-fn page(broker: &Ottla, path: &str) -> Result<String, String> {
-    let mut stream = TcpStream::connect(&broker.admin).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|error| error.to_string())?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-    if answer.starts_with("HTTP/1.1 200") { Ok(answer) } else { Err(format!("{path}: {answer:.100}")) }
-}
-
 fn admin_port(broker: &Ottla, _: &Setup) -> Result<String, String> {
     page(broker, "/livez")?;
     page(broker, "/readyz")?;
@@ -137,7 +137,7 @@ fn idle_connections(broker: &Ottla, _: &Setup) -> Result<String, String> {
 /// 10,000 partitions, in two topics: one request may not create as many (as in Kafka).
 fn create_many(bootstrap: &str) -> Result<(), String> {
     let half = i32::try_from(MANY / 2).expect("small");
-    ["wide-1", "wide-2"].iter().try_for_each(|name| admin::create_topic(bootstrap, name, half, &[]))
+    WIDE.iter().try_for_each(|name| admin::create_topic(bootstrap, name, half, &[]))
 }
 
 fn idle_partitions(broker: &Ottla, _: &Setup) -> Result<String, String> {

@@ -77,6 +77,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("chaos", chaos::part),
     ("disk-full", disk_full::part),
     ("failed-sync", failed_sync::part),
+    ("storage-figures", figures::storage::part),
 ];
 
 /// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.

@@ -52,7 +52,8 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let writable = how != Open::Read;
         let file = fs::File::options().read(true).write(writable).create(how == Open::Create).open(path)?;
-        if file.metadata()?.is_dir() {
+        // The system itself opens no directory for writing.
+        if !writable && file.metadata()?.is_dir() {
             return Err(Errno::ISDIR.into());
         }
         Ok(Arc::new(RealFile { file, cached_reads: self.cached_reads.clone() }))

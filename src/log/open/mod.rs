@@ -239,9 +239,9 @@ impl Opening<'_> {
     }
 
     fn segment(&self, base: Offset) -> Segment {
-        let entries = |suffix, bytes: usize| self.len_of(base, suffix).unwrap_or(0) / bytes as u64;
-        let index = entries(names::INDEX, INDEX_ENTRY_BYTES) as u32;
-        let times = entries(names::TIME_INDEX, TIME_ENTRY_BYTES) as u32;
+        let entries = |suffix, bytes: usize| self.len_of(base, suffix).map(|len| (len / bytes as u64) as u32);
+        let index = entries(names::INDEX, INDEX_ENTRY_BYTES);
+        let times = entries(names::TIME_INDEX, TIME_ENTRY_BYTES);
         Segment::new(self.env, self.dir, base, self.len_of(base, names::LOG).unwrap_or(0), index, times)
     }
 

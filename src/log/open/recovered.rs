@@ -5,7 +5,7 @@ use super::{Opened, Opening};
 use crate::base::Offset;
 use crate::log::files::{Writer, remove_if_there, time_entry};
 use crate::log::growth::Growth;
-use crate::log::index::IndexEntry;
+use crate::log::index::{INDEX_ENTRY_BYTES, IndexEntry, TIME_ENTRY_BYTES};
 use crate::log::segment::Segment;
 use crate::log::survey::{Depth, Expect, Indexes, Survey, survey};
 use crate::log::{OpenHow, Tip, names, snapshot};
@@ -51,7 +51,10 @@ impl Opening<'_> {
         let enough = whole.index.entries() >= growth.index_entries && whole.times.entries() >= growth.time_entries;
         let exist = self.has_index_files(growth.base) || (growth.index_entries, growth.time_entries) == (0, 0);
         (enough && exist).then(|| {
-            let (written, index, times) = (whole.written_end(), growth.index_entries, growth.time_entries);
+            let known = |suffix, entries| self.len_of(growth.base, suffix).map(|_| entries);
+            let written = whole.written_end();
+            let index = known(names::INDEX, growth.index_entries);
+            let times = known(names::TIME_INDEX, growth.time_entries);
             Arc::new(Segment::new(self.env, self.dir, growth.base, written, index, times))
         })
     }
@@ -77,8 +80,11 @@ impl Opening<'_> {
         let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
         let from = u64::from(tip.active.as_ref().map_or(0, |growth| growth.position));
         // Entries of batches that are about to be walked over, or cut, come anew.
-        if self.has_index_files(base) {
+        let longer = |suffix, bytes: u64| self.len_of(base, suffix).is_some_and(|len| len > bytes);
+        if longer(names::INDEX, u64::from(active.index.entries()) * INDEX_ENTRY_BYTES as u64) {
             active.index.cut()?;
+        }
+        if longer(names::TIME_INDEX, u64::from(active.times.entries()) * TIME_ENTRY_BYTES as u64) {
             active.times.cut()?;
         }
         let found = survey(

@@ -1,0 +1,186 @@
+//! The same history again and again, cut at every change of the disk: a topic that is deleted and made again under its name,
+//! and log starts with removals of segments.
+
+use super::commit::Step;
+use super::fixture::{Bench, EPOCH, batch, id, read_range};
+use super::threads::Hands;
+use super::{Durability, Store, StoredLog};
+use crate::base::{Offset, TopicPartition};
+use crate::io::disk::FaultyDisk;
+use crate::log::LogSettings;
+use crate::record::check_produced;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Histories are longer than this by far; a shorter one would mean that the test does nothing.
+const CHANGES_MIN: u64 = 30;
+const CHANGES_MAX: u64 = 2_000;
+
+const NAME: &str = "again";
+
+fn bench(disk: FaultyDisk, durability: Durability, live: Option<TopicPartition>) -> Bench {
+    let bench = Bench { durability, wal_bytes: 128 << 10, open_threads: 1, epoch: Some(EPOCH), ..Bench::on(disk) };
+    bench.naming(move |id| (Some(id) == live).then(|| NAME.to_owned()))
+}
+
+fn log(store: &Store, id: TopicPartition) -> Arc<StoredLog> {
+    let settings = LogSettings { segment_bytes: 4 << 10, index_interval_bytes: 512, ..LogSettings::default() };
+    store.log(id, NAME, Arc::new(settings), EPOCH)
+}
+
+/// What a history has come to when the power goes.
+#[derive(Default)]
+struct Seen {
+    /// The topic that the metadata know.
+    live: Cell<Option<TopicPartition>>,
+    /// What was acknowledged of it, and how much of it can be there.
+    acknowledged: Cell<i64>,
+    sent: Cell<i64>,
+    /// The log start that was answered, and the one that was asked for.
+    start_answered: Cell<i64>,
+    start_asked: Cell<i64>,
+}
+
+struct Run<'a> {
+    store: Store,
+    hands: Hands,
+    seen: &'a Seen,
+}
+
+impl<'a> Run<'a> {
+    fn start(disk: FaultyDisk, durability: Durability, seen: &'a Seen) -> Option<Self> {
+        let (store, hands) = bench(disk, durability, seen.live.get()).try_open_by_hand().ok()?;
+        Some(Run { store, hands, seen })
+    }
+
+    fn append(&mut self, id: TopicPartition, count: usize) -> Option<()> {
+        for _ in 0..count {
+            let batch = batch(&[id.topic.0.as_bytes(), &[9; 900]]);
+            let mut room = self.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+            log(&self.store, id).append(batch.clone(), &check_produced(&batch).ok()?, &mut room).ok()?;
+            self.seen.sent.set(self.seen.sent.get() + 2);
+            self.commit(id)?;
+        }
+        Some(())
+    }
+
+    /// Takes what the threads would do; `None` when the power is gone.
+    fn commit(&mut self, id: TopicPartition) -> Option<()> {
+        while self.hands.committer.step().ok()? == Step::Done {}
+        self.write()?;
+        if let Some(log) = self.store.logs().into_iter().find(|log| log.id() == id) {
+            self.seen.acknowledged.set(log.watermarks().durable.0);
+            self.seen.start_answered.set(log.durable_start().0);
+        }
+        Some(())
+    }
+
+    fn write(&mut self) -> Option<()> {
+        while self.hands.writer.step().ok()? == Step::Done {}
+        Some(())
+    }
+
+    fn checkpoint(&mut self) -> Option<()> {
+        while self.hands.checkpointer.step().ok()? != Step::Idle {}
+        Some(())
+    }
+}
+
+/// Opens what a cut left, and compares it with what may be.
+fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept: bool) {
+    let opened = bench(disk.clone(), durability, seen.live.get()).try_open_by_hand();
+    let (store, hands) = opened.unwrap_or_else(|error| panic!("{what}: no start: {error}"));
+    assert_eq!(store.recovery().damage, Vec::<String>::new(), "{what}");
+    for log in store.logs() {
+        assert_eq!(Some(log.id()), seen.live.get(), "{what}: what was deleted came back");
+    }
+    let Some(id) = seen.live.get() else { return };
+    let log = log(&store, id);
+    let marks = log.watermarks();
+    if kept {
+        assert!(marks.durable.0 >= seen.acknowledged.get(), "{what}: {marks:?}, {} known", seen.acknowledged.get());
+        assert!(marks.log_start.0 >= seen.start_answered.get(), "{what}: {marks:?}");
+    }
+    assert!(marks.durable.0 <= seen.sent.get() && marks.log_start.0 <= seen.start_asked.get(), "{what}: {marks:?}");
+    let mut next = marks.log_start;
+    while next < marks.durable {
+        let plan = log.plan(next, marks.durable, 1 << 20, true).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(plan.next > next, "{what}: a gap at {next}");
+        for range in &plan.ranges {
+            let bytes = read_range(&*range.segment, range.position, range.length);
+            let own = bytes.windows(16).filter(|window| window == id.topic.0.as_bytes()).count();
+            assert!(own > 0, "{what}: another topic's bytes at {next}");
+        }
+        next = plan.next;
+    }
+    let mut run = Run { store, hands, seen };
+    run.append(id, 1).unwrap_or_else(|| panic!("{what}: nothing more is taken"));
+}
+
+/// Lives the history once for every change of the disk after which the power can go.
+fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<()>) {
+    for changes in 0..CHANGES_MAX {
+        let (seen, disk) = (Seen::default(), FaultyDisk::new(changes, 16 << 20));
+        seen.live.set(Some(id(1, 0)));
+        disk.cut_power_after(changes);
+        let whole = Run::start(disk.clone(), durability, &seen).and_then(|mut run| history(&mut run)).is_some();
+        for (lost, left) in [(false, disk.kill()), (true, disk.crash(changes))] {
+            let what = format!("{durability:?}, power after {changes} changes, lost {lost}");
+            let (acknowledged, sent) = (seen.acknowledged.get(), seen.sent.get());
+            check(&what, left, durability, &seen, durability == Durability::Fsync || !lost);
+            (seen.acknowledged.set(acknowledged), seen.sent.set(sent));
+        }
+        if whole {
+            assert!(changes > CHANGES_MIN, "the history has only {changes} changes");
+            return;
+        }
+    }
+    panic!("the history does not end");
+}
+
+fn deleted_and_made_again(run: &mut Run<'_>) -> Option<()> {
+    let (old, new) = (id(1, 0), id(2, 0));
+    run.append(old, 6)?;
+    run.checkpoint()?;
+    run.append(old, 6)?;
+    run.seen.live.set(None);
+    [&run.seen.acknowledged, &run.seen.sent].iter().for_each(|count| count.set(0));
+    run.store.delete(old);
+    // Metadata may know the next one before the files of this one are gone.
+    run.seen.live.set(Some(new));
+    run.append(new, 3)?;
+    run.store.tick();
+    run.checkpoint()?;
+    run.append(new, 6)
+}
+
+fn starts_and_removals(run: &mut Run<'_>) -> Option<()> {
+    let id = id(1, 0);
+    for round in 1..=4 {
+        run.append(id, 5)?;
+        let start = Offset(round * 10 - 3);
+        run.seen.start_asked.set(start.0);
+        log(&run.store, id).raise_log_start(start).ok()?;
+        run.commit(id)?;
+        log(&run.store, id).remove_segments().ok()?;
+        run.commit(id)?;
+        if round == 2 {
+            run.checkpoint()?;
+        }
+    }
+    Some(())
+}
+
+#[test]
+fn a_topic_made_again_under_its_name_never_meets_its_past() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        at_every_change(durability, deleted_and_made_again);
+    }
+}
+
+#[test]
+fn log_starts_and_removals_are_replayed_in_their_order() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        at_every_change(durability, starts_and_removals);
+    }
+}
