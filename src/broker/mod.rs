@@ -124,6 +124,9 @@ pub fn random_cluster_id() -> String {
 }
 
 #[cfg(test)]
+mod fixture_tests;
+
+#[cfg(test)]
 mod tests {
     use super::random_cluster_id;
 
