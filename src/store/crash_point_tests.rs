@@ -128,7 +128,8 @@ fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<(
             let what = format!("{durability:?}, power after {changes} changes, lost {lost}");
             let (acknowledged, sent) = (seen.acknowledged.get(), seen.sent.get());
             check(&what, left, durability, &seen, durability == Durability::Fsync || !lost);
-            (seen.acknowledged.set(acknowledged), seen.sent.set(sent));
+            seen.acknowledged.set(acknowledged);
+            seen.sent.set(sent);
         }
         if whole {
             assert!(changes > CHANGES_MIN, "the history has only {changes} changes");

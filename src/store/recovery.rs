@@ -26,6 +26,10 @@ pub(super) const WAL_DIR: &str = "wal";
 /// Largest file of the write-ahead log, bytes.
 const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
 
+/// Bytes of chunks whose batches a replay gathers before it writes them to segments, so that a log with a few batches in
+/// each chunk is not opened for each.
+const REPLAY_BYTES: u64 = 64 << 20;
+
 /// What a start found and did.
 #[derive(Clone, Default, Debug)]
 pub struct Recovery {
@@ -106,10 +110,18 @@ impl Start<'_> {
     fn rebuild(&self, loaded: Option<&Loaded>, position: Option<Position>) -> Result<Recovered, OpenError> {
         let core = self.core;
         let mut report = Recovery { was_clean: self.was_clean, ..Recovery::default() };
-        let mut logs = load::load(self, loaded, &mut report)?;
-        if let Some(position) = position.filter(|_| !self.was_clean) {
-            self.replay(position, &mut logs, &mut report)?;
-        }
+        let logs = if self.was_clean || self.threads == 1 {
+            self.logs(loaded, position, &mut report)?
+        } else {
+            // What the page cache kept of the last run is on its way to the medium meanwhile; the sync that counts comes
+            // after, and finds little to do.
+            std::thread::scope(|scope| {
+                let early = scope.spawn(|| self.sync());
+                let logs = self.logs(loaded, position, &mut report);
+                early.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                logs
+            })?
+        };
         report.damage.iter().chain(&report.cut).for_each(|line| tracing::error!("found at the start: {line}"));
         if !self.was_clean || report.chunks > 0 {
             for Recovering { log, .. } in logs.values() {
@@ -131,6 +143,20 @@ impl Start<'_> {
             Durability::Fsync => Some(DiskWal::create(core.disk.clone(), self.wal_config(), incarnation)?),
         };
         Ok(Recovered { logs, checkpoint, incarnation, wal, report })
+    }
+
+    /// All logs as they should be, written and not synced.
+    fn logs(
+        &self,
+        loaded: Option<&Loaded>,
+        position: Option<Position>,
+        report: &mut Recovery,
+    ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
+        let mut logs = load::load(self, loaded, report)?;
+        if let Some(position) = position.filter(|_| !self.was_clean) {
+            self.replay(position, &mut logs, report)?;
+        }
+        Ok(logs)
     }
 
     /// Without a checkpoint, which somebody must have removed: the newest run that wrote a log, and all of it.
@@ -176,9 +202,18 @@ impl Start<'_> {
             live_from: Sequence(position.live_from),
         };
         let mut replay = wal::replay(&*self.core.disk, &wal_dir(&self.core.path), &origin)?;
+        let mut lacking = Lacking::default();
         while let Some(chunk) = replay.next()? {
-            self.take(&chunk, logs, report)?;
+            let before = report.batches;
+            self.take(&chunk, logs, &mut lacking, report)?;
+            if report.batches > before {
+                lacking.bytes += chunk.payload.len() as u64;
+            }
+            if lacking.bytes >= REPLAY_BYTES {
+                self.write(std::mem::take(&mut lacking), logs)?;
+            }
         }
+        self.write(lacking, logs)?;
         let found = replay.report();
         (report.chunks, report.bytes, report.torn) = (found.chunks, found.bytes, found.torn.is_some());
         if let Some(torn) = &found.torn {
@@ -194,6 +229,7 @@ impl Start<'_> {
         &self,
         chunk: &ReplayedChunk,
         logs: &mut BTreeMap<TopicPartition, Recovering>,
+        lacking: &mut Lacking,
         report: &mut Recovery,
     ) -> Result<(), OpenError> {
         let mut rest = chunk.payload.clone();
@@ -210,40 +246,41 @@ impl Start<'_> {
                 let (log, tip) = Log::create(self.env, dir, id.topic);
                 Recovering { log, tip }
             });
-            self.apply(*entry, bytes, id, recovering, report)?;
+            match entry {
+                wal::Entry::Batches { .. } => {
+                    let placed = self.place(&bytes, id, &mut recovering.tip, report);
+                    report.batches += placed.len() as u64;
+                    lacking.add(id, placed);
+                }
+                _ => {
+                    // What was written before it is in segments then.
+                    let before = lacking.take(id);
+                    recovering.log.write(&before).map_err(|error| on(&recovering.log, error))?;
+                    self.apply(*entry, id, recovering).map_err(|error| on(&recovering.log, error))?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn apply(
-        &self,
-        entry: wal::Entry,
-        bytes: Bytes,
-        id: TopicPartition,
-        recovering: &mut Recovering,
-        report: &mut Recovery,
-    ) -> Result<(), OpenError> {
-        let on = |log: &Log, error| OpenError::Io { path: log.dir().to_owned(), error };
+    fn apply(&self, entry: wal::Entry, id: TopicPartition, recovering: &mut Recovering) -> std::io::Result<()> {
         match entry {
-            wal::Entry::Batches { .. } => {
-                let placed = self.place(&bytes, id, &mut recovering.tip, report);
-                report.batches += placed.len() as u64;
-                recovering.log.write(&placed).map_err(|error| on(&recovering.log, error))
-            }
-            wal::Entry::LogStart { start, .. } => {
-                recovering.tip.set_log_start(start);
-                Ok(())
-            }
+            wal::Entry::Batches { .. } => {}
+            wal::Entry::LogStart { start, .. } => recovering.tip.set_log_start(start),
             wal::Entry::RemoveBelow { below, .. } => {
-                recovering.log.remove_segments_below(below).map_err(|error| on(&recovering.log, error))?;
-                Ok(())
+                recovering.log.remove_segments_below(below)?;
             }
-            wal::Entry::Epoch { epoch, .. } => {
-                recovering.tip.begin_epoch(epoch);
-                Ok(())
-            }
-            wal::Entry::Reset { at, .. } => self.reset(at, id, recovering).map_err(|error| on(&recovering.log, error)),
+            wal::Entry::Epoch { epoch, .. } => recovering.tip.begin_epoch(epoch),
+            wal::Entry::Reset { at, .. } => self.reset(at, id, recovering)?,
         }
+        Ok(())
+    }
+
+    /// Writes what segments lack, each log's batches in as few writes as there can be.
+    fn write(&self, lacking: Lacking, logs: &BTreeMap<TopicPartition, Recovering>) -> Result<(), OpenError> {
+        let placed: Vec<_> =
+            lacking.placed.into_iter().filter_map(|(id, placed)| Some((&logs.get(&id)?.log, placed))).collect();
+        load::in_parallel(self.threads, &placed, |(log, placed)| log.write(placed).map_err(|error| on(log, error)))
     }
 
     /// Places the batches that segments lack. What is there already is passed over.
@@ -284,6 +321,30 @@ impl Start<'_> {
         recovering.log = log;
         Ok(())
     }
+}
+
+/// Batches that segments lack, placed and not written yet.
+#[derive(Default)]
+struct Lacking {
+    placed: BTreeMap<TopicPartition, Vec<Placed>>,
+    /// Of the chunks that they are slices of.
+    bytes: u64,
+}
+
+impl Lacking {
+    fn add(&mut self, id: TopicPartition, placed: Vec<Placed>) {
+        if !placed.is_empty() {
+            self.placed.entry(id).or_default().extend(placed);
+        }
+    }
+
+    fn take(&mut self, id: TopicPartition) -> Vec<Placed> {
+        self.placed.remove(&id).unwrap_or_default()
+    }
+}
+
+fn on(log: &Log, error: std::io::Error) -> OpenError {
+    OpenError::Io { path: log.dir().to_owned(), error }
 }
 
 fn wal_dir(path: &Path) -> PathBuf {

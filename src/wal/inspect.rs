@@ -1,7 +1,7 @@
 //! What the files hold, for people: every chunk that is found, whatever incarnation it is of.
 
 use super::header::{Header, VERSION};
-use super::scan::{Body, Found, Reader};
+use super::scan::{Body, Found, How, Reader};
 use super::{BLOCK_BYTES, Sequence, WalError, files};
 use crate::io::disk::Disk;
 use std::io;
@@ -64,7 +64,7 @@ fn file(disk: &dyn Disk, dir: &Path, number: u64) -> Result<FileView, WalError> 
         });
         Ok(())
     };
-    reader.scan(|header| header.belongs(first.directory_id, number), |_| false, visit)?;
+    reader.scan(|header| header.belongs(first.directory_id, number), |_| How::Read, visit)?;
     Ok(view)
 }
 

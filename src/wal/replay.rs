@@ -11,7 +11,7 @@
 //! Memory holds the list (a header for each chunk) and one chunk. Lengths are believed up to the file's end.
 
 use super::header::{HEADER_BYTES, VERSION, body_crc};
-use super::scan::{Body, Found, Reader};
+use super::scan::{Body, Found, How, Reader};
 use super::{Entry, Sequence, WalError, files, on, table};
 use crate::io::disk::Disk;
 use bytes::Bytes;
@@ -147,7 +147,8 @@ fn survey(reader: &mut Reader, origin: &Origin, mut keep: impl FnMut(Found)) -> 
     let live = |header: &super::header::Header| {
         header.incarnation == origin.incarnation && header.sequence >= origin.live_from
     };
-    reader.scan(ours, live, |chunk| {
+    let how = |header: &super::header::Header| if live(header) { How::UnlessFollowed } else { How::Pass };
+    reader.scan(ours, how, |chunk| {
         if chunk.header.version > VERSION {
             return Err(WalError::Newer { file: path.clone(), version: chunk.header.version });
         }

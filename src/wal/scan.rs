@@ -26,6 +26,17 @@ pub(super) enum Body {
     Unread,
 }
 
+/// Whether a scan reads a chunk's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum How {
+    /// It does.
+    Read,
+    /// Not when the next chunk follows.
+    UnlessFollowed,
+    /// It does not: nobody needs the chunk any more. Nothing newer lies in it, as a file is written from front to back.
+    Pass,
+}
+
 /// A chunk with a good header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
@@ -120,12 +131,19 @@ impl Reader {
             && next.before == header_crc)
     }
 
-    /// Shows `visit` every good header that is `ours`, in the order of the file. The body of a chunk that is `trusted`
-    /// is not read when the next chunk follows it.
+    fn may_pass(&mut self, position: u64, header: &Header, header_crc: u32, how: How) -> Result<bool, WalError> {
+        match how {
+            How::Read => Ok(false),
+            How::UnlessFollowed => self.is_followed(position, header, header_crc),
+            How::Pass => Ok(true),
+        }
+    }
+
+    /// Shows `visit` every good header that is `ours`, in the order of the file. A body is read as `how` says of its header.
     pub fn scan(
         &mut self,
         ours: impl Fn(&Header) -> bool,
-        trusted: impl Fn(&Header) -> bool,
+        how: impl Fn(&Header) -> How,
         mut visit: impl FnMut(Found) -> Result<(), WalError>,
     ) -> Result<(), WalError> {
         let mut position = 0;
@@ -134,7 +152,7 @@ impl Reader {
             if let Some((header, header_crc)) = self.header(position)?.filter(|(header, _)| ours(header)) {
                 let body = if header.version > VERSION || !self.has_room(position, &header) {
                     Body::Bad
-                } else if trusted(&header) && self.is_followed(position, &header, header_crc)? {
+                } else if self.may_pass(position, &header, header_crc, how(&header))? {
                     Body::Unread
                 } else if self.body_fits(position, &header)? {
                     Body::Good
