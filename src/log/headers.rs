@@ -12,18 +12,25 @@ pub(super) struct Headers<'a> {
     segment: &'a Segment,
     /// Base offset of the next batch, where it is known.
     expected: Option<Offset>,
+    /// Batches that end before this are only passed over: their epochs matter to nobody.
+    from: Offset,
 }
 
 impl<'a> Headers<'a> {
     /// From `start`: the segment's start, or a batch that an index entry fits.
     pub(super) fn new(segment: &'a Segment, start: u64, end: u64) -> Self {
         let expected = (start == 0).then_some(segment.base());
-        Headers { walk: Walk::new(segment, start, end), segment, expected }
+        Headers { walk: Walk::new(segment, start, end), segment, expected, from: Offset::ZERO }
     }
 
     /// From a batch's start, whose base offset must be `next`.
     pub(super) fn going_on(segment: &'a Segment, start: u64, end: u64, next: Offset) -> Self {
         Headers { expected: Some(next), ..Headers::new(segment, start, end) }
+    }
+
+    /// The same walk on its way to a record.
+    pub(super) fn looking_for(self, from: Offset) -> Self {
+        Headers { from, ..self }
     }
 
     /// Where the next batch begins.
@@ -47,7 +54,9 @@ impl<'a> Headers<'a> {
         if let Some(expected) = self.expected.filter(|expected| *expected != base) {
             return Err(BatchError::Misplaced { base, expected });
         }
-        match self.segment.epoch_at(base) {
+        // A batch has one epoch; its first offsets may lie below the log start, of which nothing is known.
+        match self.segment.epoch_at(header.last_offset()) {
+            _ if header.last_offset() < self.from => Ok(()),
             LeaderEpoch::UNKNOWN => Ok(()),
             expected if expected == header.leader_epoch => Ok(()),
             expected => Err(BatchError::Epoch { epoch: header.leader_epoch, expected }),

@@ -242,7 +242,7 @@ impl Segment {
         at_least_one: bool,
     ) -> Result<(Planned, Range<u64>), SegmentError> {
         let (start, end) = (self.seek(from)?, self.written_end());
-        let mut walk = Headers::new(self, start, end);
+        let mut walk = Headers::new(self, start, end).looking_for(from);
         let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
         loop {
             let (header, position) = match walk.next() {

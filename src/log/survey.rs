@@ -1,6 +1,7 @@
 //! What a segment file really holds: every batch from its start up to the first that is not one, and the indexes that
 //! belong to it.
 
+use super::Epochs;
 use super::files::time_entry;
 use super::growth::Growth;
 use super::index::{IndexEntry, TimeEntry};
@@ -57,30 +58,30 @@ pub enum Order {
 }
 
 /// What the batches of a stretch must be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Expect {
+#[derive(Clone, Copy, Debug)]
+pub struct Expect<'a> {
     /// The first one's base offset, or the least that is right.
     pub next: Offset,
     /// What may lie between them.
     pub order: Order,
-    /// The leader epoch of all of them, where it is known.
-    pub epoch: Option<LeaderEpoch>,
+    /// Their leader epochs, where they are known.
+    pub epochs: Option<&'a Epochs>,
 }
 
-impl Expect {
+impl<'a> Expect<'a> {
     /// Without a gap from `next` on.
     pub fn contiguous(next: Offset) -> Self {
-        Expect { next, order: Order::Contiguous, epoch: None }
+        Expect { next, order: Order::Contiguous, epochs: None }
     }
 
     /// Somewhere from `next` on.
     pub fn growing(next: Offset) -> Self {
-        Expect { next, order: Order::Growing, epoch: None }
+        Expect { next, order: Order::Growing, epochs: None }
     }
 
-    /// All of them written under one epoch.
-    pub fn under(self, epoch: Option<LeaderEpoch>) -> Self {
-        Expect { epoch, ..self }
+    /// Each written under the epoch of its offset.
+    pub fn under(self, epochs: Option<&'a Epochs>) -> Self {
+        Expect { epochs, ..self }
     }
 
     fn flaw(&self, header: &BatchHeader, end: u64) -> Option<FlawKind> {
@@ -91,7 +92,8 @@ impl Expect {
         } else if !follows || last < base {
             Some(FlawKind::Offsets { base, last, expected })
         } else {
-            let expected = self.epoch.filter(|epoch| *epoch != header.leader_epoch)?;
+            let known = self.epochs.map(|epochs| epochs.at(last)).filter(|epoch| *epoch != LeaderEpoch::UNKNOWN);
+            let expected = known.filter(|epoch| *epoch != header.leader_epoch)?;
             Some(BatchError::Epoch { epoch: header.leader_epoch, expected }.into())
         }
     }
@@ -122,7 +124,7 @@ pub fn survey(
     file: &dyn FileRange,
     from: u64,
     end: u64,
-    mut expect: Expect,
+    mut expect: Expect<'_>,
     depth: Depth,
     mut each: impl FnMut(&BatchHeader, u64),
 ) -> io::Result<Survey> {

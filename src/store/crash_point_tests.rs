@@ -8,7 +8,7 @@ use super::{Durability, Store, StoredLog};
 use crate::base::{Offset, TopicPartition};
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
-use crate::record::check_produced;
+use crate::record::{Batches, check_produced};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -67,12 +67,17 @@ impl<'a> Run<'a> {
     /// Takes what the threads would do; `None` when the power is gone.
     fn commit(&mut self, id: TopicPartition) -> Option<()> {
         while self.hands.committer.step().ok()? == Step::Done {}
+        self.note(id);
         self.write()?;
+        self.note(id);
+        Some(())
+    }
+
+    fn note(&self, id: TopicPartition) {
         if let Some(log) = self.store.logs().into_iter().find(|log| log.id() == id) {
             self.seen.acknowledged.set(log.watermarks().durable.0);
             self.seen.start_answered.set(log.durable_start().0);
         }
-        Some(())
     }
 
     fn write(&mut self) -> Option<()> {
@@ -108,8 +113,11 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
         assert!(plan.next > next, "{what}: a gap at {next}");
         for range in &plan.ranges {
             let bytes = read_range(&*range.segment, range.position, range.length);
-            let own = bytes.windows(16).filter(|window| window == id.topic.0.as_bytes()).count();
-            assert!(own > 0, "{what}: another topic's bytes at {next}");
+            for batch in Batches::new(&bytes) {
+                let (header, batch) = batch.unwrap_or_else(|error| panic!("{what}: no batch after {next}: {error}"));
+                let is_own = batch.windows(16).any(|window| window == id.topic.0.as_bytes());
+                assert!(is_own, "{what}: another topic's bytes at {}", header.base_offset);
+            }
         }
         next = plan.next;
     }
@@ -147,6 +155,7 @@ fn deleted_and_made_again(run: &mut Run<'_>) -> Option<()> {
     run.seen.live.set(None);
     [&run.seen.acknowledged, &run.seen.sent].iter().for_each(|count| count.set(0));
     run.store.delete(old);
+    run.hands.committer.step().ok()?;
     // Metadata may know the next one before the files of this one are gone.
     run.seen.live.set(Some(new));
     run.append(new, 3)?;

@@ -7,7 +7,9 @@ use super::commit::Step;
 use super::fixture::{Bench, EPOCH, WALL, id, read_range};
 use super::threads::Hands;
 use super::{Durability, Store, StoredLog};
-use crate::base::{Clock, Offset, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp, TopicPartition};
+use crate::base::{
+    Clock, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp, TopicPartition,
+};
 use crate::io::disk::faulty::Chance;
 use crate::io::disk::{Disk, FaultyDisk};
 use crate::log::{LogSettings, SegmentError};
@@ -26,6 +28,10 @@ const FAILED_ONCE: &[u64] = &[];
 /// Topics of one partition each, and batches of each topic.
 const TOPICS: u128 = 3;
 const BATCHES: i32 = 60;
+/// Runs, each under an epoch of its own.
+const RUNS: i32 = 3;
+/// The last checkpoint but for those of starts comes after this batch.
+const LAST_CHECKPOINT: i32 = 50;
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,12 +55,18 @@ struct Left {
 
 static LEFT: LazyLock<Vec<Left>> = LazyLock::new(|| ENDS.into_iter().map(left).collect());
 
-fn bench(disk: FaultyDisk, end: End) -> Bench {
+fn epoch(run: i32) -> LeaderEpoch {
+    LeaderEpoch(EPOCH.0 + run)
+}
+
+/// A start after so many runs.
+fn bench(disk: FaultyDisk, end: End, runs: i32) -> Bench {
     let durability = match end {
         End::Written(durability) => durability,
         End::Ahead | End::Stopped => Durability::Fsync,
     };
-    let bench = Bench { durability, wal_bytes: 256 << 10, open_threads: 1, epoch: Some(EPOCH), ..Bench::on(disk) };
+    let bench =
+        Bench { durability, wal_bytes: 256 << 10, open_threads: 1, epoch: Some(epoch(runs - 1)), ..Bench::on(disk) };
     bench.naming(|id| {
         let topic = id.topic.0.as_u128();
         (1..=TOPICS).contains(&topic).then(|| format!("topic{topic}"))
@@ -65,13 +77,13 @@ fn settings() -> Arc<LogSettings> {
     Arc::new(LogSettings { segment_bytes: 6 << 10, index_interval_bytes: 256, ..LogSettings::default() })
 }
 
-fn log(store: &Store, topic: u128) -> Arc<StoredLog> {
-    store.log(id(topic, 0), &format!("topic{topic}"), settings(), EPOCH)
+fn log(store: &Store, topic: u128, run: i32) -> Arc<StoredLog> {
+    store.log(id(topic, 0), &format!("topic{topic}"), settings(), epoch(run))
 }
 
-fn append(store: &Store, topic: u128, batch: &Bytes) -> super::Appended {
+fn append(store: &Store, topic: u128, run: i32, batch: &Bytes) -> super::Appended {
     let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
-    let appended = log(store, topic).append(batch.clone(), &check_produced(batch).expect("good"), &mut room);
+    let appended = log(store, topic, run).append(batch.clone(), &check_produced(batch).expect("good"), &mut room);
     appended.expect("it is taken")
 }
 
@@ -80,34 +92,37 @@ fn step_all(hands: &mut Hands, write: bool) {
     while write && hands.writer.step().expect("the disk is well") == Step::Done {}
 }
 
+/// Several runs, each killed but the last, which makes a checkpoint in its middle.
 fn left(end: End) -> Left {
-    let bench = bench(FaultyDisk::new(1, 64 << 20), end);
-    let (store, mut hands) = bench.try_open_by_hand().expect("an empty disk");
+    let mut disk = FaultyDisk::new(1, 64 << 20);
     let mut sent: BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>> = BTreeMap::new();
-    for number in 0..BATCHES {
-        // The last topic begins after the checkpoint.
-        for topic in (1..=TOPICS).filter(|topic| *topic < TOPICS || number > BATCHES / 2) {
-            let bytes = sequenced(&sent, topic, number);
-            let appended = append(&store, topic, &bytes);
-            let mut stored = bytes.to_vec();
-            patch(&mut stored, appended.base, EPOCH);
-            let header = BatchHeader::parse(&stored).expect("a batch");
-            sent.entry(id(topic, 0)).or_default().push((header, stored.into()));
+    for run in 0..RUNS {
+        let last = run == RUNS - 1;
+        let (first, end_number) = (run * BATCHES / RUNS, (run + 1) * BATCHES / RUNS);
+        let (store, mut hands) = bench(disk.clone(), end, run).try_open_by_hand().expect("it opens");
+        for number in first..end_number {
+            // The last topic begins after the last checkpoint.
+            for topic in (1..=TOPICS).filter(|topic| *topic < TOPICS || number > LAST_CHECKPOINT) {
+                let bytes = sequenced(&sent, topic, number);
+                let appended = append(&store, topic, run, &bytes);
+                let mut stored = bytes.to_vec();
+                patch(&mut stored, appended.base, epoch(run));
+                let header = BatchHeader::parse(&stored).expect("a batch");
+                sent.entry(id(topic, 0)).or_default().push((header, stored.into()));
+            }
+            step_all(&mut hands, end != End::Ahead || number < BATCHES * 11 / 12);
+            if number == LAST_CHECKPOINT {
+                while hands.checkpointer.step().expect("the disk is well") != Step::Idle {}
+            }
         }
-        step_all(&mut hands, end != End::Ahead || number < BATCHES * 3 / 4);
-        if number == BATCHES / 2 {
-            while hands.checkpointer.step().expect("the disk is well") != Step::Idle {}
+        drop((hands, store));
+        disk = disk.kill();
+        if last && end == End::Stopped {
+            let bench = bench(disk.clone(), end, RUNS);
+            bench.open().shutdown().expect("it stops");
+            disk = bench.disk.kill();
         }
     }
-    let disk = match end {
-        End::Ahead | End::Written(_) => bench.disk.kill(),
-        End::Stopped => {
-            drop((hands, store));
-            let bench = self::bench(bench.disk.kill(), end);
-            bench.open().shutdown().expect("it stops");
-            bench.disk.kill()
-        }
-    };
     let files = files(&disk, &Bench::dir());
     Left { end, disk, files, sent }
 }
@@ -152,7 +167,7 @@ fn flip(seed: u64) -> Outcome {
     let what = format!("seed {seed}: {:?}, {} byte {position} mask {mask}", left.end, path.display());
     let disk = left.disk.kill();
     disk.corrupt(path, position, mask).expect("there is such a byte");
-    let bench = bench(disk, left.end);
+    let bench = bench(disk, left.end, RUNS);
     let (store, mut hands) = match bench.try_open_by_hand() {
         Ok(opened) => opened,
         Err(error) => {
@@ -163,7 +178,7 @@ fn flip(seed: u64) -> Outcome {
     let named = check(&what, left, &store, &bench.disk);
     goes_on(&what, left, &store, &mut hands);
     drop((hands, store));
-    let again = self::bench(bench.disk.kill(), left.end);
+    let again = self::bench(bench.disk.kill(), left.end, RUNS + 1);
     let (store, _hands) = again.try_open_by_hand().unwrap_or_else(|error| panic!("{what}: no second start: {error}"));
     let found = store.recovery().damage.clone();
     assert!(named || found.is_empty(), "{what}: the second start finds {found:?}");
@@ -231,7 +246,7 @@ fn times(what: &str, log: &StoredLog, stored: &[&(BatchHeader, Bytes)]) -> u32 {
                 let found = found.unwrap_or_else(|| panic!("{what}: nothing at {time:?}"));
                 let range = first.0.base_offset..=first.0.last_offset();
                 assert!(range.contains(&found.offset) && found.timestamp == time, "{what}: {found:?} for {time:?}");
-                assert_eq!(found.epoch, EPOCH, "{what}");
+                assert_eq!(found.epoch, first.0.leader_epoch, "{what}");
             }
         }
     }
@@ -260,15 +275,15 @@ fn gaps(what: &str, bytes: &[u8], mut next: Offset, stored: &[&(BatchHeader, Byt
 /// Retries are known, and new batches are taken and read.
 fn goes_on(what: &str, left: &Left, store: &Store, hands: &mut Hands) {
     for topic in 1..=TOPICS {
-        let log = log(store, topic);
+        let log = log(store, topic, RUNS);
         let sent = &left.sent[&id(topic, 0)];
         let (last, bytes) = sent.last().expect("every topic has batches");
         if log.watermarks().durable != last.next_offset() {
             continue;
         }
-        let retried = append(store, topic, bytes);
+        let retried = append(store, topic, RUNS, bytes);
         assert!(retried.duplicate && retried.base == last.base_offset, "{what}: a retry is taken for {retried:?}");
-        let next = append(store, topic, &sequenced(&left.sent, topic, BATCHES));
+        let next = append(store, topic, RUNS, &sequenced(&left.sent, topic, BATCHES));
         assert_eq!(next.base, last.next_offset(), "{what}");
         step_all(hands, true);
         let plan = log.plan(next.base, next.last.plus(1), 1 << 20, true);

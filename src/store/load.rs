@@ -1,7 +1,6 @@
 //! Partition directories: their names, their loading at the start, their removal.
 
 use super::checkpoint::{Kept, Loaded};
-use super::config::Durability;
 use super::core::Core;
 use super::recovery::{Recovering, Recovery, Start};
 use super::store::{KnownTopic, OpenError};
@@ -92,7 +91,9 @@ pub(super) fn load(
             (Some(tip), _) => OpenHow::From { tip, epoch: *epoch },
             (None, _) if start.was_clean => OpenHow::Clean,
             // Each start makes a checkpoint of every log: one that it has no record of is younger.
-            (None, Some(epoch)) if loaded.is_some() => OpenHow::Since(*epoch),
+            (None, Some(epoch)) if loaded.is_some_and(|loaded| !loaded.records.contains_key(id)) => {
+                OpenHow::Since(*epoch)
+            }
             (None, _) => OpenHow::AfterCrash,
         };
         let now = start.core.clock.now();
@@ -179,11 +180,7 @@ fn identify(
                 .map_err(|error| OpenError::Io { path, error })?;
             Ok(Some(recorded))
         }
-        (Some(orphan), None)
-            if is_its == Some(None) && (core.durability == Durability::Fsync || is_recorded(&orphan)) =>
-        {
-            Ok(Some(orphan))
-        }
+        (Some(orphan), None) if is_its == Some(None) && is_recorded(&orphan) => Ok(Some(orphan)),
         (Some(_) | None, None) => {
             move_aside(core, dir).map_err(|error| OpenError::Io { path: dir.to_owned(), error })?;
             Ok(None)
@@ -192,11 +189,14 @@ fn identify(
 }
 
 fn move_aside(core: &Core, dir: &Path) -> io::Result<()> {
-    let aside = renamed(dir, UNIDENTIFIED_SUFFIX);
-    tracing::warn!("{} names no topic: moved to {}", dir.display(), aside.display());
-    if core.disk.exists(&aside)? {
-        core.disk.remove_dir_all(&aside)?;
+    let mut aside = renamed(dir, UNIDENTIFIED_SUFFIX);
+    for number in 2.. {
+        if !core.disk.exists(&aside)? {
+            break;
+        }
+        aside = renamed(dir, &format!(".{number}{UNIDENTIFIED_SUFFIX}"));
     }
+    tracing::warn!("{} names no topic: moved to {}", dir.display(), aside.display());
     core.disk.rename(dir, &aside)
 }
 

@@ -1,5 +1,8 @@
-use super::super::fixture::{Bench, batch, id, log};
+use super::super::checkpoint::{Change, Checkpoint, Position};
+use super::super::config::Durability;
+use super::super::fixture::{Bench, EPOCH, batch, id, log};
 use super::*;
+use crate::base::Offset;
 use crate::io::disk::{Disk, Open};
 use crate::record::check_produced;
 
@@ -123,4 +126,28 @@ fn a_start_without_a_checkpoint_reads_everything() {
         assert!(store.recovery().damage.is_empty());
         store.shutdown().expect("clean");
     }
+}
+
+/// A state that this release can't decode, as after a downgrade: segments speak for themselves, of whatever epoch.
+#[test]
+fn a_record_that_is_not_understood_costs_nothing() {
+    let bench = Bench { durability: Durability::Os, ..Bench::new(1) };
+    let (store, mut hands) = bench.try_open_by_hand().expect("an empty disk");
+    for _ in 0..3 {
+        let batch = batch(&[b"x"]);
+        let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+        log(&store, 1, 0).append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+    }
+    hands.committer.step().expect("committed");
+    hands.writer.step().expect("written");
+    let (disk, directory) = (bench.disk.kill(), store.directory_id_for_tests());
+    let put = Change::Put { id: id(1, 0), dir: "topic1-0".to_owned(), state: bytes::Bytes::from_static(&[2]) };
+    let position = Position { incarnation: 1, live_from: 1 };
+    let path = Bench::dir();
+    let shared: std::sync::Arc<dyn Disk> = std::sync::Arc::new(disk.clone());
+    Checkpoint::create(&shared, &path, directory, position, [put]).expect("written");
+    let epoch = Some(LeaderEpoch(EPOCH.0 + 1));
+    let bench = Bench { durability: Durability::Os, epoch, ..Bench::on(disk) };
+    let (store, _hands) = bench.try_open_by_hand().expect("it opens");
+    assert_eq!(log(&store, 1, 0).watermarks().durable, Offset(3));
 }

@@ -5,7 +5,6 @@ use super::counters::Counters;
 use super::stored_log::StoredLog;
 use crate::base::Offset;
 use crate::log::{Segment, SegmentError};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes that are read at a tick, about every second.
@@ -14,10 +13,11 @@ pub(crate) const SCRUB_BYTES: u64 = 8 << 20;
 /// Segments that are looked at in a tick at most: most partitions are small.
 const SEGMENTS_MAX: usize = 256;
 
-/// A segment on its way.
+/// Where in a log. No segment is held from one tick to the next: one that is removed meanwhile must be gone.
 struct Reading {
     log: Arc<StoredLog>,
-    segment: Arc<Segment>,
+    /// The segment with this base or the next above it.
+    base: Offset,
     /// Whole batches up to this byte are good, and this offset comes next.
     position: u64,
     next: Offset,
@@ -27,31 +27,27 @@ struct Reading {
 #[derive(Default)]
 pub(crate) struct Scrub {
     logs: Vec<Arc<StoredLog>>,
-    segments: VecDeque<Reading>,
+    reading: Option<Reading>,
 }
 
 impl Scrub {
     pub(crate) fn new(logs: Vec<Arc<StoredLog>>) -> Self {
-        Scrub { logs, segments: VecDeque::new() }
+        Scrub { logs, reading: None }
     }
 
     /// Reads on for about `bytes`.
     pub(crate) fn step(&mut self, bytes: u64, counters: &Counters) {
         let mut left = bytes;
         for _ in 0..SEGMENTS_MAX {
-            let Some(mut reading) = self.next() else { return };
-            if reading.log.is_deleted() {
-                continue;
-            }
+            let Some((reading, segment)) = self.next() else { return };
             let begun = reading.position;
-            match reading.segment.scrub(begun, reading.next, left) {
+            let mut is_done = true;
+            match segment.scrub(begun, reading.next, left) {
                 Ok((position, next)) => {
                     counters.scrub_bytes.add(position - begun);
                     left = left.saturating_sub(position - begun);
-                    if position < reading.segment.unchecked_end() {
-                        (reading.position, reading.next) = (position, next);
-                        self.segments.push_front(reading);
-                    }
+                    (reading.position, reading.next) = (position, next);
+                    is_done = position >= segment.unchecked_end();
                 }
                 Err(error @ SegmentError::Corrupt { .. }) => {
                     counters.scrub_findings.add(1);
@@ -59,27 +55,30 @@ impl Scrub {
                 }
                 Err(error @ SegmentError::Io { .. }) => tracing::warn!("the scrub passes over a segment: {error}"),
             }
+            if is_done {
+                (reading.base, reading.position) = (segment.base().plus(1), 0);
+            }
             if left == 0 {
                 return;
             }
         }
     }
 
-    fn next(&mut self) -> Option<Reading> {
-        while self.segments.is_empty() {
-            let log = self.logs.pop()?;
-            let segments = log.log.segments();
-            self.segments = segments
-                .iter()
-                .map(|segment| Reading {
-                    log: log.clone(),
-                    segment: segment.clone(),
-                    position: 0,
-                    next: segment.base(),
-                })
-                .collect();
+    /// The segment that is to be read on.
+    fn next(&mut self) -> Option<(&mut Reading, Arc<Segment>)> {
+        loop {
+            let mut reading = match self.reading.take() {
+                Some(reading) => reading,
+                None => Reading { log: self.logs.pop()?, base: Offset::ZERO, position: 0, next: Offset::ZERO },
+            };
+            let segments = reading.log.log.segments();
+            let at = segments.partition_point(|segment| segment.base() < reading.base);
+            let Some(segment) = segments.get(at).filter(|_| !reading.log.is_deleted()) else { continue };
+            if segment.base() != reading.base || reading.position == 0 {
+                (reading.base, reading.position, reading.next) = (segment.base(), 0, segment.base());
+            }
+            return Some((self.reading.insert(reading), segment.clone()));
         }
-        self.segments.pop_front()
     }
 }
 

@@ -424,4 +424,8 @@ impl Store {
     pub(super) fn core_for_tests(&self) -> &Arc<Core> {
         &self.core
     }
+
+    pub(super) fn directory_id_for_tests(&self) -> uuid::Uuid {
+        self.data_dir.stamp().expect("it was claimed").directory_id
+    }
 }

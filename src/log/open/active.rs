@@ -1,6 +1,6 @@
 //! The active segment: trusted after a clean end, else read whole and cut where it is not good.
 
-use super::{Cut, OpenHow, Opening};
+use super::{Cut, Opening};
 use crate::base::{Offset, Timestamp};
 use crate::io::disk::Open;
 use crate::log::growth::Growth;
@@ -50,23 +50,16 @@ impl Opening<'_> {
     }
 
     /// Reads the active segment whole, cuts what is not good, and makes its indexes again.
-    pub(super) fn rebuild_active(
-        &mut self,
-        active: &Segment,
-        epochs: &mut Epochs,
-        how: OpenHow,
-    ) -> io::Result<(Growth, Offset)> {
+    pub(super) fn rebuild_active(&mut self, active: &Segment, epochs: &mut Epochs) -> io::Result<(Growth, Offset)> {
         let (base, len) = (active.base(), active.written_end());
         let mut indexes = Indexes::new(base, self.now);
         let interval = self.settings.index_interval_bytes;
-        let epoch = match how {
-            OpenHow::Since(epoch) => Some(epoch),
-            OpenHow::Clean | OpenHow::From { .. } | OpenHow::AfterCrash => None,
-        };
-        let found = survey(active, 0, len, Expect::contiguous(base).under(epoch), Depth::Checksums, |header, _| {
-            indexes.add(header, interval);
-            epochs.assign(header.leader_epoch, header.base_offset);
-        })?;
+        let known = self.epochs.clone();
+        let found =
+            survey(active, 0, len, Expect::contiguous(base).under(known.as_ref()), Depth::Checksums, |header, _| {
+                indexes.add(header, interval);
+                epochs.assign(header.leader_epoch, header.base_offset);
+            })?;
         if let Some(flaw) = found.flaw {
             let cut = self.cut(active, &found, flaw)?;
             self.report.cut = Some(cut);

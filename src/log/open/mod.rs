@@ -20,6 +20,7 @@ use super::files::{Writer, jitter_seed, remove_if_there};
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
 use super::survey::{Depth, Expect, Flaw, FlawKind, survey};
+use super::walk::Walk;
 use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
 use crate::base::{LeaderEpoch, Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
@@ -105,8 +106,8 @@ struct Opening<'a> {
     dir: &'a Path,
     settings: &'a LogSettings,
     now: Timestamp,
-    /// Under which everything was written that no tip knows.
-    epoch: Option<LeaderEpoch>,
+    /// The epoch that each batch must have, where that is known.
+    epochs: Option<Epochs>,
     files: HashMap<String, u64>,
     report: OpenReport,
 }
@@ -128,13 +129,8 @@ impl Log {
             Err(error) => return Err(OpenError::Io { path: dir, error }),
         };
         let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
-        let epoch = match how {
-            OpenHow::From { epoch, .. } => epoch,
-            OpenHow::Since(epoch) => Some(epoch),
-            OpenHow::Clean | OpenHow::AfterCrash => None,
-        };
         let (files, report) = (files.collect(), OpenReport::default());
-        let opening = Opening { env, dir: &dir, settings, now, epoch, files, report };
+        let opening = Opening { env, dir: &dir, settings, now, epochs: known_epochs(how), files, report };
         let opened = opening.run(topic, how);
         match (opened, how) {
             (Ok(Some((segments, tip, writer, report))), _) => {
@@ -164,6 +160,16 @@ fn lost(dir: &Path, at: &Tip) -> OpenReport {
     OpenReport { damaged: vec![(name, flaw)], ..OpenReport::default() }
 }
 
+fn known_epochs(how: OpenHow) -> Option<Epochs> {
+    let (mut epochs, epoch, from) = match how {
+        OpenHow::From { tip, epoch } => (tip.epochs.clone(), epoch?, tip.end),
+        OpenHow::Since(epoch) => (Epochs::default(), epoch, Offset::ZERO),
+        OpenHow::Clean | OpenHow::AfterCrash => return None,
+    };
+    epochs.assign(epoch, from);
+    Some(epochs)
+}
+
 enum Failure {
     Io(io::Error),
     WrongTopic(TopicId),
@@ -178,7 +184,7 @@ impl From<io::Error> for Failure {
 type Opened = (Vec<Arc<Segment>>, Tip, Writer, OpenReport);
 
 impl Opening<'_> {
-    fn run(mut self, topic: TopicId, how: OpenHow) -> Result<Option<Opened>, Failure> {
+    fn run(mut self, topic: TopicId, mut how: OpenHow) -> Result<Option<Opened>, Failure> {
         let mut bases: Vec<Offset> = self.files.keys().filter_map(|name| names::parse(name, names::LOG)).collect();
         bases.sort_unstable();
         let Some(&active_base) = bases.last() else { return Ok(None) };
@@ -187,8 +193,7 @@ impl Opening<'_> {
         if let OpenHow::From { tip: at, .. } = how {
             if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
-                let epochs = Arc::new(tip.epochs.clone());
-                segments.iter().for_each(|segment| segment.know_epochs(epochs.clone()));
+                hold_against(&tip.epochs, &segments);
                 tip.set_log_start(log_start);
                 self.drop_note_beyond(tip.end)?;
                 return Ok(Some((segments, tip, writer, report)));
@@ -196,14 +201,22 @@ impl Opening<'_> {
             log_start = log_start.max(at.log_start);
         }
         let segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
+        if let OpenHow::Since(epoch) = how
+            && is_older(&segments[0], epoch)
+        {
+            (how, self.epochs) = (OpenHow::AfterCrash, None);
+        }
         let (sealed, active) = (&segments[..segments.len() - 1], &segments[segments.len() - 1]);
         for (segment, next) in sealed.iter().zip(&bases[1..]) {
             self.check_sealed(segment, *next, how)?;
         }
-        let known_epochs = match how {
-            OpenHow::Since(epoch) => Some(self.one_epoch(epoch, &segments)),
-            OpenHow::Clean | OpenHow::From { .. } | OpenHow::AfterCrash => self.read_epochs()?,
+        let known_epochs = match &self.epochs {
+            Some(epochs) => Some(epochs.clone()),
+            None => self.read_epochs()?,
         };
+        if let Some(epochs) = &self.epochs {
+            hold_against(epochs, &segments);
+        }
         let trusted = match (how, &known_epochs) {
             (OpenHow::Clean, Some(_)) => self.trust_active(active)?,
             (OpenHow::Clean, None) | (OpenHow::From { .. } | OpenHow::Since(_) | OpenHow::AfterCrash, _) => None,
@@ -214,7 +227,7 @@ impl Opening<'_> {
         };
         let (growth, end) = match trusted {
             Some(trusted) => trusted,
-            None => self.rebuild_active(active, &mut epochs, how)?,
+            None => self.rebuild_active(active, &mut epochs)?,
         };
         let log_start = log_start.min(end);
         self.drop_note_beyond(end)?;
@@ -281,15 +294,6 @@ impl Opening<'_> {
         }
     }
 
-    /// The epochs of a log that knows one; its segments are held against them.
-    fn one_epoch(&self, epoch: LeaderEpoch, segments: &[Arc<Segment>]) -> Epochs {
-        let mut epochs = Epochs::default();
-        epochs.assign(epoch, segments.first().map_or(Offset::ZERO, |segment| segment.base()));
-        let known = Arc::new(epochs.clone());
-        segments.iter().for_each(|segment| segment.know_epochs(known.clone()));
-        epochs
-    }
-
     fn read_epochs(&mut self) -> io::Result<Option<Epochs>> {
         let path = self.dir.join(epochs::FILE_NAME);
         let epochs = self.read_small(&path)?.and_then(|bytes| Epochs::decode(&bytes));
@@ -308,6 +312,25 @@ impl Opening<'_> {
         }
         Ok(epochs)
     }
+}
+
+/// From now on batches of these segments must have these epochs.
+fn hold_against(epochs: &Epochs, segments: &[Arc<Segment>]) {
+    let epochs = Arc::new(epochs.clone());
+    segments.iter().for_each(|segment| segment.know_epochs(epochs.clone()));
+}
+
+/// Whether a log that should begin under `epoch` was written under another: a directory that was put back by hand. Its
+/// first two batches say so; one alone may be damaged.
+fn is_older(first: &Segment, epoch: LeaderEpoch) -> bool {
+    let mut epochs = Vec::new();
+    let mut walk = Walk::new(first, 0, first.written_end());
+    while epochs.len() < 2
+        && let Ok(Some((header, _))) = walk.next_header()
+    {
+        epochs.push(header.leader_epoch);
+    }
+    epochs.len() == 2 && epochs[0] == epochs[1] && epochs[0] != epoch
 }
 
 fn read_optional(disk: &dyn Disk, path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {

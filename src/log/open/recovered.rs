@@ -27,6 +27,10 @@ impl Opening<'_> {
         }
         let last = segments.len() - 1;
         let mut tip = at.clone();
+        if let Some(epochs) = &self.epochs {
+            // Also when the first batch of the last run's epoch turns out to be damaged.
+            tip.epochs = epochs.clone();
+        }
         let mut from = u64::from(growth.position);
         for (segment, next) in segments[first..last].iter().zip(&bases[first + 1..]) {
             self.check_sealed(segment, *next, OpenHow::AfterCrash)?;
@@ -62,10 +66,17 @@ impl Opening<'_> {
     /// A segment that was sealed after the checkpoint: it was synced before its successor existed.
     fn walk_sealed(&mut self, segment: &Segment, from: u64, next: Offset, tip: &mut Tip) -> io::Result<()> {
         let (base, end, now, settings) = (segment.base(), segment.written_end(), self.now, self.settings);
-        let found =
-            survey(segment, from, end, Expect::contiguous(tip.end).under(self.epoch), Depth::Headers, |header, _| {
+        let known = self.epochs.clone();
+        let found = survey(
+            segment,
+            from,
+            end,
+            Expect::contiguous(tip.end).under(known.as_ref()),
+            Depth::Headers,
+            |header, _| {
                 tip.found(header, base, now, settings);
-            })?;
+            },
+        )?;
         if let Some(flaw) = found.flaw
             && !self.report.damaged.iter().any(|(name, _)| *name == segment.name())
         {
@@ -78,6 +89,7 @@ impl Opening<'_> {
     /// The segment that was active at the checkpoint and still is.
     fn walk_active(&mut self, active: &Segment, tip: &mut Tip) -> io::Result<Growth> {
         let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
+        let known = self.epochs.clone();
         let from = u64::from(tip.active.as_ref().map_or(0, |growth| growth.position));
         // Entries of batches that are about to be walked over, or cut, come anew.
         let longer = |suffix, bytes: u64| self.len_of(base, suffix).is_some_and(|len| len > bytes);
@@ -91,7 +103,7 @@ impl Opening<'_> {
             active,
             from,
             len,
-            Expect::contiguous(tip.end).under(self.epoch),
+            Expect::contiguous(tip.end).under(known.as_ref()),
             Depth::Checksums,
             |header, position| {
                 let marks = tip.found(header, base, now, settings);
@@ -111,12 +123,19 @@ impl Opening<'_> {
     /// A segment that was begun after the checkpoint: read whole, its indexes made anew.
     fn rebuild(&mut self, active: &Segment, tip: &mut Tip) -> io::Result<Growth> {
         let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
+        let known = self.epochs.clone();
         let mut indexes = Indexes::new(base, now);
-        let found =
-            survey(active, 0, len, Expect::contiguous(tip.end).under(self.epoch), Depth::Checksums, |header, _| {
+        let found = survey(
+            active,
+            0,
+            len,
+            Expect::contiguous(tip.end).under(known.as_ref()),
+            Depth::Checksums,
+            |header, _| {
                 indexes.add(header, settings.index_interval_bytes);
                 tip.found(header, base, now, settings);
-            })?;
+            },
+        )?;
         self.end_active(active, 0, &found)?;
         active.index.replace(&indexes.index)?;
         active.times.replace(&indexes.times)?;

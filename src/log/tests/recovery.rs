@@ -276,3 +276,23 @@ fn clean_ends_and_crashes_mix() {
     let epochs = partition.disk.read_whole(&dir().join(epochs::FILE_NAME), 1 << 20).expect("it is there");
     assert_eq!(epochs, b"0\n9\n0 0\n1 10\n2 20\n4 24\n5 26\n6 28\n7 30\n8 32\n9 34\n");
 }
+
+/// One damaged batch must not make the good ones behind it look wrong.
+#[test]
+fn batches_behind_damage_keep_their_epoch() {
+    let mut partition = Partition::new(small());
+    partition.append(&batch(1, 100, NOW.0), 1);
+    partition.log.flush_indexes().expect("written");
+    let at = partition.tip.clone();
+    for number in 1..20 {
+        partition.append(&batch(1, 100, NOW.0 + number), 2);
+    }
+    let path = dir().join(names::segment(Offset::ZERO, names::LOG));
+    let disk = partition.disk.kill();
+    disk.corrupt(&path, u64::from(partition.stored[1].0.position) + 7, 1).expect("there is such a byte");
+    let how = OpenHow::From { tip: &at, epoch: Some(LeaderEpoch(2)) };
+    let (log, tip, report) = Partition::open(&disk, &small(), how);
+    assert_eq!(report.damaged.len(), 1);
+    assert!(log.plan(Offset(1), tip.end(), 500, true).is_err(), "the damaged one");
+    log.plan(Offset(4), tip.end(), 500, true).map(drop).expect("one behind it in the same segment");
+}
