@@ -311,6 +311,11 @@ impl Tip {
         self.epochs.assign(epoch, self.end);
     }
 
+    /// Whether there is a segment.
+    pub fn has_segments(&self) -> bool {
+        self.active.is_some()
+    }
+
     /// Offset of the next record.
     pub fn end(&self) -> Offset {
         self.end

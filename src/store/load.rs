@@ -117,7 +117,11 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let on = |error| OpenError::Io { path: core.path.clone(), error };
     let none = HashMap::new();
     let records: &HashMap<TopicPartition, Kept> = loaded.map_or(&none, |loaded| &loaded.records);
-    let known = records.iter().filter(|(id, _)| (start.topics)(**id).is_some());
+    let mut tips: HashMap<TopicPartition, Tip> =
+        records.iter().filter_map(|(id, kept)| Some((*id, Tip::decode(&kept.state)?))).collect();
+    // A log without segments had no directory: one of its name is younger than the record, or a deleted topic's.
+    let had_files = |id| tips.get(id).is_none_or(Tip::has_segments);
+    let known = records.iter().filter(|(id, _)| had_files(id) && (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let mut dirs = BTreeMap::<TopicPartition, PathBuf>::new();
     for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
@@ -144,9 +148,8 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
             dirs.insert(id, core.path.join(dir_name(&topic.name, id.partition)));
         }
     }
-    let tip = |id| records.get(&id).and_then(|kept| Tip::decode(&kept.state));
     let epoch = |id| (start.topics)(id).and_then(|topic| topic.epoch);
-    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tip(id), epoch: epoch(id), dir, id }).collect())
+    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tips.remove(&id), epoch: epoch(id), dir, id }).collect())
 }
 
 /// Whose directory it is. By its own word, unless that names nobody and the checkpoint knows better. One that nobody
