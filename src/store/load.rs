@@ -153,8 +153,8 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
 }
 
 /// Whose directory it is. By its own word, unless that names nobody and the checkpoint knows better. One that nobody
-/// knows is younger than the checkpoint, or its word is damaged. What a write-ahead log has of it comes back from there;
-/// without one the directory is moved aside, not removed.
+/// knows is younger than the checkpoint, or its word is damaged: it is moved aside, not removed, and what the write-ahead
+/// log has of it comes back from there.
 fn identify(
     start: &Start<'_>,
     dir: &Path,
