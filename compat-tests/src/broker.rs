@@ -1,11 +1,12 @@
 //! The real binary as a child process, on loopback and free ports, ended by its own process id.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+use crate::ports::free_port;
 
 /// How long a start may take before it counts as hung. Ten times the design's one second for the largest case.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -80,12 +81,6 @@ impl Setup {
     }
 }
 
-/// A port of the loopback interface that nobody has at the moment.
-pub fn free_port() -> u16 {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    socket.local_addr().expect("bound").port()
-}
-
 /// A running broker.
 pub struct Ottla {
     child: Child,
@@ -112,7 +107,8 @@ impl Ottla {
                 Err(why) => {
                     let _ = child.kill();
                     let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-                    return Err(format!("not ready ({why}, {status}); it said {seen:?}"));
+                    let words = setup.last_words();
+                    return Err(format!("not ready ({why}, {status}); it said {seen:?}, at last {words:?}"));
                 }
             }
             if let Some(admin) = ready(&seen) {

@@ -10,6 +10,7 @@ mod clients;
 mod differences;
 mod history;
 mod parts;
+mod ports;
 mod probe;
 mod raw_producer;
 mod rdkafka_client;

@@ -1,10 +1,10 @@
 //! The same questions to Ottla and to Apache Kafka 4.4, in one run, compared field by field. What differs must be in the
 //! list of known differences, with its reason.
 
-use crate::broker::free_port;
 use crate::clients::run_bounded;
 use crate::differences;
 use crate::parts::Context;
+use crate::ports::free_port;
 use crate::report::{Outcome, Report};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
