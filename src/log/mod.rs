@@ -45,7 +45,7 @@ pub mod walk;
 pub use descriptors::Descriptors;
 pub use epochs::Epochs;
 pub use files::{Log, LogEnv, Placed};
-pub use open::{Cut, OpenError, OpenHow, OpenReport};
+pub use open::{Cut, LogDir, OpenError, OpenHow, OpenReport};
 pub use segment::{Found, Planned, Segment, SegmentError};
 pub use settings::LogSettings;
 pub use tip::{Admission, AppendError, Placement, Roll, Tip};

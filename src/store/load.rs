@@ -5,12 +5,13 @@ use super::core::Core;
 use super::recovery::{Recovering, Recovery, Start};
 use super::store::{KnownTopic, OpenError};
 use crate::base::{LeaderEpoch, PartitionIndex, TopicPartition};
-use crate::log::{Cut, Log, OpenHow, OpenReport, Tip, metadata_file, names};
+use crate::io::disk::Entry;
+use crate::log::{Cut, Log, LogDir, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What the name of a directory ends in whose partition was deleted.
 const DELETE_SUFFIX: &str = "-delete";
@@ -70,8 +71,10 @@ pub(super) fn name_of(dir: &Path) -> String {
 
 /// A partition's directory.
 struct Found {
-    dir: PathBuf,
     id: TopicPartition,
+    dir: PathBuf,
+    /// Whether it is there and says whose it is.
+    identified: bool,
     /// What the checkpoint says of it.
     tip: Option<Tip>,
     /// The epoch of the last run.
@@ -86,7 +89,7 @@ pub(super) fn load(
 ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
     let found = find(start, loaded, report)?;
     let opened = Mutex::new((BTreeMap::new(), Vec::new(), Vec::new()));
-    in_parallel(start.threads, &found, |Found { dir, id, tip, epoch }| {
+    in_parallel(start.threads, &found, |Found { id, dir, identified, tip, epoch }| {
         let how = match (tip, epoch) {
             (Some(tip), _) => OpenHow::From { tip, epoch: *epoch },
             (None, _) if start.was_clean => OpenHow::Clean,
@@ -97,7 +100,12 @@ pub(super) fn load(
             (None, _) => OpenHow::AfterCrash,
         };
         let now = start.core.clock.now();
-        let (log, tip, report) = Log::open(start.env, dir.clone(), id.topic, start.settings, how, now)?;
+        let dir = LogDir { path: dir.clone(), topic: id.topic, identified: *identified };
+        let (log, tip, report) = Log::open(start.env, dir, start.settings, how, now)?;
+        if !start.was_clean {
+            // Written here, what was added since the checkpoint is on its way to the medium while the log is replayed.
+            log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
+        }
         tell(&report);
         let mut opened = opened.lock();
         opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
@@ -123,33 +131,42 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let had_files = |id| tips.get(id).is_none_or(Tip::has_segments);
     let known = records.iter().filter(|(id, _)| had_files(id) && (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
-    let mut dirs = BTreeMap::<TopicPartition, PathBuf>::new();
-    for entry in core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir) {
-        let dir = core.path.join(&entry.name);
-        if entry.name.ends_with(DELETE_SUFFIX) {
+    let dirs = Mutex::new(BTreeMap::<TopicPartition, (PathBuf, bool)>::new());
+    let orphans = AtomicU64::new(0);
+    let listed: Vec<_> = core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir).collect();
+    in_parallel(start.threads, &listed, |Entry { name, .. }| {
+        let dir = core.path.join(name);
+        if name.ends_with(DELETE_SUFFIX) {
             discard(core, &dir);
-            continue;
+            return Ok(());
         }
-        let Some(partition) = partition_of(&entry.name) else { continue };
-        let recorded = by_dir.get(&*entry.name);
+        let Some(partition) = partition_of(name) else { return Ok(()) };
+        let recorded = by_dir.get(&**name);
         let is_recorded = |id: &TopicPartition| records.contains_key(id);
-        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded)? else { continue };
+        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded)? else { return Ok(()) };
         if (start.topics)(id).is_none() {
             tracing::info!("{id} belongs to no topic: removing its files");
-            report.orphans += 1;
+            orphans.fetch_add(1, Ordering::Relaxed);
             discard(core, &dir);
         } else {
-            dirs.insert(id, dir);
+            dirs.lock().insert(id, (dir, true));
         }
-    }
+        Ok::<(), OpenError>(())
+    })?;
+    report.orphans += orphans.into_inner();
+    let mut dirs = dirs.into_inner();
     // What the checkpoint knows and no directory holds: lost, unless it was empty.
     for id in records.keys().filter(|id| !dirs.contains_key(*id)).copied().collect::<Vec<_>>() {
         if let Some(topic) = (start.topics)(id) {
-            dirs.insert(id, core.path.join(dir_name(&topic.name, id.partition)));
+            dirs.insert(id, (core.path.join(dir_name(&topic.name, id.partition)), false));
         }
     }
     let epoch = |id| (start.topics)(id).and_then(|topic| topic.epoch);
-    Ok(dirs.into_iter().map(|(id, dir)| Found { tip: tips.remove(&id), epoch: epoch(id), dir, id }).collect())
+    let found = dirs.into_iter().map(|(id, (dir, identified))| {
+        let (tip, epoch) = (tips.remove(&id), epoch(id));
+        Found { id, dir, identified, tip, epoch }
+    });
+    Ok(found.collect())
 }
 
 /// Whose directory it is. By its own word, unless that names nobody and the checkpoint knows better. One that nobody

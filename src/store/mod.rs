@@ -2,7 +2,7 @@
 //!
 //! - [`store`]: [`Store`]: opening, the registry of logs, ticks, shutdown. [`config`]: what it is told.
 //! - [`data_dir`]: the lock, the stamp, the clean mark.
-//! - [`recovery`]: from what a run left to logs that may be served. [`load`]: partition directories.
+//! - [`recovery`]: from what a run left to logs that may be served. [`load`]: partition directories. [`sync_ahead`].
 //! - [`stored_log`]: [`StoredLog`]: one partition's append path, memory tail and durable offset. [`lookup`]: reads.
 //! - [`room`]: bytes in the commit queue, reserved before offsets. `queue`: the queue. `ring`: the memory tail's chunks.
 //! - `threads`: the three threads, and [`counters`]: what is counted. `core`: what they share. Their work:
@@ -53,6 +53,7 @@ mod simulation_tests;
 #[allow(clippy::module_inception)] // the store of the store: the one name that fits
 mod store;
 mod stored_log;
+mod sync_ahead;
 mod threads;
 #[cfg(test)]
 mod torn_tests;

@@ -10,14 +10,15 @@ use super::core::Core;
 use super::data_dir;
 use super::load;
 use super::store::{OpenError, Topics};
+use super::sync_ahead::{self, Ahead};
 use crate::base::{Offset, TopicPartition};
 use crate::log::{Log, LogEnv, LogSettings, Placed, Tip};
 use crate::record::Batches;
 use crate::wal::{self, DiskWal, Origin, ReplayedChunk, Sequence, WalConfig};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use uuid::Uuid;
 
 /// Where the write-ahead log lives in the data directory.
@@ -28,7 +29,10 @@ const WAL_FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of chunks whose batches a replay gathers before it writes them to segments, so that a log with a few batches in
 /// each chunk is not opened for each.
-const REPLAY_BYTES: u64 = 64 << 20;
+const REPLAY_BYTES: u64 = 128 << 20;
+
+/// Chunks that are read ahead of the one that is being replayed, at most, beside the one that is being read.
+const CHUNKS_AHEAD: usize = 1;
 
 /// What a start found and did.
 #[derive(Clone, Default, Debug)]
@@ -111,22 +115,15 @@ impl Start<'_> {
         let core = self.core;
         let mut report = Recovery { was_clean: self.was_clean, ..Recovery::default() };
         let logs = if self.was_clean || self.threads == 1 {
-            self.logs(loaded, position, &mut report)?
+            self.logs(loaded, position, &Ahead::nobody(), &mut report)?
         } else {
-            // What the page cache kept of the last run is on its way to the medium meanwhile; the sync that counts comes
-            // after, and finds little to do.
-            std::thread::scope(|scope| {
-                let early = scope.spawn(|| self.sync());
-                let logs = self.logs(loaded, position, &mut report);
-                early.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-                logs
-            })?
+            // What the page cache kept of the last run goes to the medium meanwhile, and then what is written here.
+            sync_ahead::beside(|| self.sync(), |ahead| self.logs(loaded, position, ahead, &mut report))?
         };
         report.damage.iter().chain(&report.cut).for_each(|line| tracing::error!("found at the start: {line}"));
         if !self.was_clean || report.chunks > 0 {
-            for Recovering { log, .. } in logs.values() {
-                log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
-            }
+            let recovered: Vec<_> = logs.values().map(|Recovering { log, .. }| log).collect();
+            load::in_parallel(self.threads, &recovered, |log| log.flush_indexes().map_err(|error| on(log, error)))?;
             // Page cache is not durability: nobody sees what was recovered before it is on the medium.
             self.sync()?;
         }
@@ -150,11 +147,13 @@ impl Start<'_> {
         &self,
         loaded: Option<&Loaded>,
         position: Option<Position>,
+        ahead: &Ahead,
         report: &mut Recovery,
     ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
         let mut logs = load::load(self, loaded, report)?;
+        ahead.ask();
         if let Some(position) = position.filter(|_| !self.was_clean) {
-            self.replay(position, &mut logs, report)?;
+            self.replay(position, &mut logs, ahead, report)?;
         }
         Ok(logs)
     }
@@ -194,6 +193,7 @@ impl Start<'_> {
         &self,
         position: Position,
         logs: &mut BTreeMap<TopicPartition, Recovering>,
+        ahead: &Ahead,
         report: &mut Recovery,
     ) -> Result<(), OpenError> {
         let origin = Origin {
@@ -203,7 +203,7 @@ impl Start<'_> {
         };
         let mut replay = wal::replay(&*self.core.disk, &wal_dir(&self.core.path), &origin)?;
         let mut lacking = Lacking::default();
-        while let Some(chunk) = replay.next()? {
+        self.each_chunk(&mut replay, |chunk| {
             let before = report.batches;
             self.take(&chunk, logs, &mut lacking, report)?;
             if report.batches > before {
@@ -211,8 +211,10 @@ impl Start<'_> {
             }
             if lacking.bytes >= REPLAY_BYTES {
                 self.write(std::mem::take(&mut lacking), logs)?;
+                ahead.ask();
             }
-        }
+            Ok(())
+        })?;
         self.write(lacking, logs)?;
         let found = replay.report();
         (report.chunks, report.bytes, report.torn) = (found.chunks, found.bytes, found.torn.is_some());
@@ -223,6 +225,32 @@ impl Start<'_> {
             report.damage.push(format!("the write-ahead log is damaged: {damage}"));
         }
         Ok(())
+    }
+
+    /// Hands over chunk after chunk, and has the next one read meanwhile.
+    fn each_chunk(
+        &self,
+        replay: &mut wal::Replay,
+        mut each: impl FnMut(ReplayedChunk) -> Result<(), OpenError>,
+    ) -> Result<(), OpenError> {
+        if self.threads == 1 {
+            while let Some(chunk) = replay.next()? {
+                each(chunk)?;
+            }
+            return Ok(());
+        }
+        std::thread::scope(|scope| {
+            let (read, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
+            scope.spawn(move || {
+                while let Some(next) = replay.next().transpose() {
+                    let failed = next.is_err();
+                    if read.send(next).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            chunks.into_iter().try_for_each(|chunk| each(chunk?))
+        })
     }
 
     fn take(
@@ -239,13 +267,16 @@ impl Start<'_> {
                 wal::Entry::Batches { length, .. } => rest.split_to(*length as usize),
                 _ => Bytes::new(),
             };
-            // A topic that was deleted since then: nothing of it comes back.
-            let Some(topic) = (self.topics)(id) else { continue };
-            let recovering = logs.entry(id).or_insert_with(|| {
-                let dir = self.core.path.join(load::dir_name(&topic.name, id.partition));
-                let (log, tip) = Log::create(self.env, dir, id.topic);
-                Recovering { log, tip }
-            });
+            let recovering = match logs.entry(id) {
+                btree_map::Entry::Occupied(known) => known.into_mut(),
+                btree_map::Entry::Vacant(new) => {
+                    // A topic that was deleted since then: nothing of it comes back.
+                    let Some(topic) = (self.topics)(id) else { continue };
+                    let dir = self.core.path.join(load::dir_name(&topic.name, id.partition));
+                    let (log, tip) = Log::create(self.env, dir, id.topic);
+                    new.insert(Recovering { log, tip })
+                }
+            };
             match entry {
                 wal::Entry::Batches { .. } => {
                     let placed = self.place(&bytes, id, &mut recovering.tip, report);

@@ -52,6 +52,17 @@ pub enum OpenHow<'a> {
     AfterCrash,
 }
 
+/// A partition's directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whose it should be.
+    pub topic: TopicId,
+    /// Whether its partition.metadata was read and says so; else opening reads it, and writes it when it says nothing.
+    pub identified: bool,
+}
+
 /// Why a directory can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -117,8 +128,7 @@ impl Log {
     /// wall time, from which `segment.ms` counts when records carry none.
     pub fn open(
         env: &LogEnv,
-        dir: PathBuf,
-        topic: TopicId,
+        LogDir { path: dir, topic, identified }: LogDir,
         settings: &LogSettings,
         how: OpenHow,
         now: Timestamp,
@@ -131,7 +141,7 @@ impl Log {
         let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
         let (files, report) = (files.collect(), OpenReport::default());
         let opening = Opening { env, dir: &dir, settings, now, epochs: known_epochs(how), files, report };
-        let opened = opening.run(topic, how);
+        let opened = opening.run(topic, identified, how);
         match (opened, how) {
             (Ok(Some((segments, tip, writer, report))), _) => {
                 Ok((Log::assemble(env, dir, topic, segments, writer), tip, report))
@@ -184,11 +194,13 @@ impl From<io::Error> for Failure {
 type Opened = (Vec<Arc<Segment>>, Tip, Writer, OpenReport);
 
 impl Opening<'_> {
-    fn run(mut self, topic: TopicId, mut how: OpenHow) -> Result<Option<Opened>, Failure> {
+    fn run(mut self, topic: TopicId, identified: bool, mut how: OpenHow) -> Result<Option<Opened>, Failure> {
         let mut bases: Vec<Offset> = self.files.keys().filter_map(|name| names::parse(name, names::LOG)).collect();
         bases.sort_unstable();
         let Some(&active_base) = bases.last() else { return Ok(None) };
-        self.check_topic(topic)?;
+        if !identified {
+            self.check_topic(topic)?;
+        }
         let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
         if let OpenHow::From { tip: at, .. } = how {
             if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at)? {

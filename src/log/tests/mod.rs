@@ -23,6 +23,10 @@ fn dir() -> PathBuf {
     PathBuf::from("/data/orders-0")
 }
 
+fn log_dir(topic: TopicId) -> LogDir {
+    LogDir { path: dir(), topic, identified: false }
+}
+
 fn disk() -> FaultyDisk {
     let disk = FaultyDisk::new(1, DISK_BYTES);
     disk.create_dir_all(Path::new("/data")).expect("an empty disk takes a directory");
@@ -95,7 +99,7 @@ impl Partition {
     }
 
     fn open(disk: &FaultyDisk, settings: &LogSettings, how: OpenHow) -> (Log, Tip, OpenReport) {
-        Log::open(&env(disk), dir(), TOPIC, settings, how, NOW).expect("the log opens")
+        Log::open(&env(disk), log_dir(TOPIC), settings, how, NOW).expect("the log opens")
     }
 
     /// Goes on with what a disk holds.

@@ -172,7 +172,7 @@ fn directories_of_another_topic_are_refused() {
     partition.close();
     let other = TopicId(Uuid::from_u128(7));
     let disk = partition.disk.kill();
-    let opened = Log::open(&env(&disk), dir(), other, &partition.settings, OpenHow::Clean, NOW);
+    let opened = Log::open(&env(&disk), log_dir(other), &partition.settings, OpenHow::Clean, NOW);
     match opened.err() {
         Some(OpenError::WrongTopic { found, expected, .. }) => assert_eq!((found, expected), (TOPIC, other)),
         error => panic!("{error:?}"),
@@ -204,7 +204,7 @@ fn a_disk_that_fails_while_opening_loses_nothing() {
         for after in 0..40 {
             let disk = reference.kill();
             disk.fail(operation, "orders", after, Fault::Io);
-            let opened = Log::open(&env(&disk), dir(), TOPIC, &partition.settings, OpenHow::AfterCrash, NOW);
+            let opened = Log::open(&env(&disk), log_dir(TOPIC), &partition.settings, OpenHow::AfterCrash, NOW);
             drop(opened);
             disk.heal();
             let (log, tip, _) = Partition::open(&disk, &partition.settings, OpenHow::AfterCrash);
