@@ -1,8 +1,8 @@
-//! A data directory as the first version of every format left it after kill -9: it must open for ever.
+//! Data directories as each version of the formats left them after kill -9: they must open for ever.
 //!
-//! `compat-tests/fixtures/data-dir-v1` holds its files without the zeros at their ends; `lengths` says how long they are.
-//! `OTTLA_WRITE_FIXTURES=1 cargo test fixture` writes it anew, which only a change of what it *contains* may ask for: a
-//! new format gets a directory of its own.
+//! `compat-tests/fixtures` holds their files without the zeros at the ends; `lengths` says how long they are.
+//! `OTTLA_WRITE_FIXTURES=1 cargo test fixture` writes the newest anew, which only a change of what it *contains* may ask
+//! for: a new format gets a directory of its own.
 
 use super::{Broker, BrokerConfig};
 use crate::base::{
@@ -23,7 +23,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
-const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compat-tests/fixtures/data-dir-v1");
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compat-tests/fixtures");
+/// The first version of everything; then the checkpoint keeps index entries.
+const VERSIONS: [&str; 2] = ["data-dir-v1", "data-dir-v2"];
 const LENGTHS: &str = "lengths";
 const WALL: Timestamp = Timestamp(1_700_000_000_000);
 /// Topics, and how many batches each partition has: the second's are in the write-ahead log alone.
@@ -105,8 +107,8 @@ async fn write(dir: &Path) {
     for number in 0..BATCHES {
         append(&partition(&broker, LATE, 0, 1), &broker, &batch(number)).await;
     }
-    let kept = Path::new(FIXTURE);
-    let _ = fs::remove_dir_all(kept);
+    let kept = Path::new(FIXTURES).join(VERSIONS[VERSIONS.len() - 1]);
+    let _ = fs::remove_dir_all(&kept);
     let mut lengths = String::new();
     for path in files(dir).iter().filter(|path| !path.starts_with("late-0") && !path.starts_with("spare")) {
         let bytes = fs::read(dir.join(path)).expect("read");
@@ -132,11 +134,12 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn unpack(dir: &Path) {
-    let lengths = fs::read_to_string(Path::new(FIXTURE).join(LENGTHS)).expect("the fixture is there");
+fn unpack(version: &str, dir: &Path) {
+    let kept = Path::new(FIXTURES).join(version);
+    let lengths = fs::read_to_string(kept.join(LENGTHS)).expect("the fixture is there");
     for line in lengths.lines() {
         let (path, length) = line.rsplit_once(' ').expect("path and length");
-        let mut bytes = fs::read(Path::new(FIXTURE).join(path)).expect("a file of the fixture");
+        let mut bytes = fs::read(kept.join(path)).expect("a file of the fixture");
         bytes.resize(length.parse().expect("a number"), 0);
         let path = dir.join(path);
         fs::create_dir_all(path.parent().expect("it has one")).expect("made");
@@ -159,14 +162,20 @@ fn stored(broker: &Broker, id: TopicPartition) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_the_first_version_left_opens() {
+async fn what_each_version_left_opens() {
     let dir = tempfile::tempdir().expect("a directory");
     if std::env::var_os("OTTLA_WRITE_FIXTURES").is_some() {
         write(&dir.path().join("new")).await;
     }
-    let dir = dir.path().join("data");
-    unpack(&dir);
-    let broker = open(&dir).await;
+    for version in VERSIONS {
+        let dir = dir.path().join(version);
+        unpack(version, &dir);
+        opens(&dir).await;
+    }
+}
+
+async fn opens(dir: &Path) {
+    let broker = open(dir).await;
     let found = broker.store.recovery();
     assert_eq!((found.damage.as_slice(), found.was_clean), ([].as_slice(), false));
     assert!(found.batches >= BATCHES as u64, "{found:?}");

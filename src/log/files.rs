@@ -1,8 +1,9 @@
 //! [`Log`]: the files of one partition.
 
 use super::descriptors::Descriptors;
-use super::growth::TimeMark;
+use super::growth::{Growth, TimeMark};
 use super::index::{IndexEntry, TimeEntry};
+use super::index_tail::IndexTail;
 use super::segment::{Found, Planned, Segment, SegmentError};
 use super::tip::{Placement, Roll, Tip};
 use super::{epochs, metadata_file, names, snapshot, start_file};
@@ -356,8 +357,22 @@ impl Log {
         self.env.disk.write_whole(&self.dir.join(start_file::FILE_NAME), start_file::encode(start).as_bytes())
     }
 
-    /// Writes what the active segment's indexes hold in memory, so that one sync of the file system makes them as durable
-    /// as the batches.
+    /// Index entries up to those that are counted in `at`, part of a tip, for a checkpoint to keep: what is in no file.
+    /// Where that is too much it is written, and one sync of the file system makes it as durable as the batches.
+    pub fn keep_indexes(&self, at: Option<&Growth>) -> io::Result<IndexTail> {
+        let writer = self.writer.lock();
+        let active = self.segments.read().last().map(Arc::clone);
+        match (active, at) {
+            (Some(active), Some(at)) if active.base() == at.base && !writer.deleted => Ok(IndexTail {
+                index: active.index.keep(at.index_entries, IndexTail::ENTRIES_MAX)?,
+                times: active.times.keep(at.time_entries, IndexTail::ENTRIES_MAX)?,
+            }),
+            // The segment was sealed meanwhile: its files hold all.
+            _ => Ok(IndexTail::default()),
+        }
+    }
+
+    /// Writes what the active segment's indexes hold in memory, for those who look at the files when nobody runs.
     pub fn flush_indexes(&self) -> io::Result<()> {
         let writer = self.writer.lock();
         let active = self.segments.read().last().map(Arc::clone);

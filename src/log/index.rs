@@ -6,7 +6,8 @@
 //! .timeindex  timestamp i64 (the largest so far), offset i32 (relative; last offset of the batch that carries it)
 //! ```
 //!
-//! The active segment's newest entries are held in memory and written some hundreds at a time; a crash loses them, and
+//! The active segment's newest entries are held in memory and written some hundreds at a time, or when they are more than
+//! a checkpoint keeps ([`super::index_tail`]). Those that are younger than the last checkpoint are lost in a crash, and
 //! opening rebuilds them.
 
 use super::descriptors::Slot;
@@ -125,6 +126,16 @@ impl<E: Entry> SparseIndex<E> {
     pub fn relieve(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         if state.pending.len() >= PENDING_MAX { self.flush_locked(&mut state) } else { Ok(()) }
+    }
+
+    /// Of the first `count` entries those that are in no file. When more than `most` are pending they are written, all.
+    pub fn keep(&self, count: u32, most: usize) -> io::Result<Vec<E>> {
+        let mut state = self.state.lock();
+        if state.pending.len() > most {
+            self.flush_locked(&mut state)?;
+        }
+        let kept = count.saturating_sub(state.written) as usize;
+        Ok(state.pending[..kept.min(state.pending.len())].to_vec())
     }
 
     /// Writes the pending entries; the file exists afterwards, even when empty.

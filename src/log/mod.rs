@@ -9,7 +9,7 @@
 //! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`],
 //!   [`headers`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
-//! - [`image`]: the tip as the store's checkpoint keeps it. [`start_file`]: the log start between checkpoints.
+//! - [`image`], [`index_tail`]: the tip as the store's checkpoint keeps it, and index entries. [`start_file`]: the log start between checkpoints.
 //! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
 //! - [`inspect`]: a read-only check of everything above, for people.
 //!
@@ -29,6 +29,7 @@ pub mod growth;
 mod headers;
 pub mod image;
 pub mod index;
+pub mod index_tail;
 pub mod inspect;
 pub mod metadata_file;
 pub mod names;
@@ -45,6 +46,8 @@ pub mod walk;
 pub use descriptors::Descriptors;
 pub use epochs::Epochs;
 pub use files::{Log, LogEnv, Placed};
+pub use growth::Growth;
+pub use index_tail::IndexTail;
 pub use open::{Cut, LogDir, OpenError, OpenHow, OpenReport};
 pub use segment::{Found, Planned, Segment, SegmentError};
 pub use settings::LogSettings;

@@ -311,6 +311,11 @@ impl Tip {
         self.epochs.assign(epoch, self.end);
     }
 
+    /// The active segment, if there is one.
+    pub fn growth(&self) -> Option<&Growth> {
+        self.active.as_ref()
+    }
+
     /// Whether there is a segment.
     pub fn has_segments(&self) -> bool {
         self.active.is_some()

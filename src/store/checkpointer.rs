@@ -2,8 +2,8 @@
 //! used again.
 //!
 //! One checkpoint: note which chunk of the log comes next -> take the state of every log that changed, exactly as of its
-//! end -> wait until segments hold all of that -> write out indexes, sync the file system once -> append the states to the
-//! checkpoint -> chunks before the noted one are free. Nothing is written to the checkpoint that is not synced.
+//! end -> wait until segments hold all of that -> take or write out the newest index entries, sync the file system once -> append
+//! all that to the checkpoint -> chunks before the noted one are free. Nothing is written to the checkpoint that is not synced.
 
 use super::checkpoint::{Change, Checkpoint, CheckpointError, Position};
 use super::commit::Step;
@@ -12,6 +12,7 @@ use super::load;
 use super::stored_log::StoredLog;
 use super::writer::is_full;
 use crate::base::{Offset, TopicPartition};
+use crate::log::Growth;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) enum CheckpointerError {
 struct Captured {
     log: Arc<StoredLog>,
     end: Offset,
+    active: Option<Growth>,
     state: Bytes,
 }
 
@@ -86,17 +88,18 @@ impl Checkpointer {
             return None;
         }
         let capture = |log: Arc<StoredLog>| {
-            let (end, state) = log.capture();
-            Captured { log, end, state }
+            let (end, active, state) = log.capture();
+            Captured { log, end, active, state }
         };
         Some(Capture { live_from, logs: dirty.into_iter().map(capture).collect(), forgotten, synced: false })
     }
 
     fn finish(&mut self, capture: &mut Capture) -> Result<Step, CheckpointerError> {
         if !capture.synced {
-            for Captured { log, .. } in &capture.logs {
-                match log.log.flush_indexes() {
-                    Ok(()) => {}
+            for Captured { log, active, state, .. } in &mut capture.logs {
+                match log.log.keep_indexes(active.as_ref()) {
+                    // Taken once: what is written after the sync is not durable.
+                    Ok(tail) => (*active, *state) = (None, tail.before(state.clone())),
                     Err(error) if is_full(&error) => return Ok(self.full()),
                     Err(error) => return Err(CheckpointerError::Indexes { log: log.id(), error }),
                 }

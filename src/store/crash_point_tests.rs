@@ -134,10 +134,11 @@ fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<(
         let whole = Run::start(disk.clone(), durability, &seen).and_then(|mut run| history(&mut run)).is_some();
         for (lost, left) in [(false, disk.kill()), (true, disk.crash(changes))] {
             let what = format!("{durability:?}, power after {changes} changes, lost {lost}");
-            let (acknowledged, sent) = (seen.acknowledged.get(), seen.sent.get());
+            // What goes on from here is not what was seen before the cut.
+            let counts = [&seen.acknowledged, &seen.sent, &seen.start_answered];
+            let before = counts.map(Cell::get);
             check(&what, left, durability, &seen, durability == Durability::Fsync || !lost);
-            seen.acknowledged.set(acknowledged);
-            seen.sent.set(sent);
+            counts.iter().zip(before).for_each(|(count, before)| count.set(before));
         }
         if whole {
             assert!(changes > CHANGES_MIN, "the history has only {changes} changes");

@@ -12,7 +12,7 @@ use super::checkpoint::{self, Checkpoint, CopyView, FILES, Loaded, Position};
 use super::data_dir::read_stamp;
 use super::recovery::WAL_DIR;
 use crate::io::disk::Disk;
-use crate::log::Tip;
+use crate::log::IndexTail;
 use crate::wal::{self, ChunkView, FileView, Origin, Sequence};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -145,7 +145,7 @@ impl Inspection<'_> {
         records.sort_by(|(id, kept), (other_id, other)| (&kept.dir, id).cmp(&(&other.dir, other_id)));
         writeln!(self.out, "checkpoint: {} partitions", records.len())?;
         for (id, kept) in records {
-            let Some(tip) = Tip::decode(&kept.state) else {
+            let Some((_, tip)) = IndexTail::decode(&kept.state) else {
                 self.finding(format!("checkpoint: the state of {} ({id}) does not add up", kept.dir))?;
                 continue;
             };

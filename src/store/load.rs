@@ -6,7 +6,7 @@ use super::recovery::{Recovering, Recovery, Start};
 use super::store::{KnownTopic, OpenError};
 use crate::base::{LeaderEpoch, PartitionIndex, TopicPartition};
 use crate::io::disk::Entry;
-use crate::log::{Cut, Log, LogDir, OpenHow, OpenReport, Tip, metadata_file, names};
+use crate::log::{Cut, IndexTail, Log, LogDir, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -76,7 +76,7 @@ struct Found {
     /// Whether it is there and says whose it is.
     identified: bool,
     /// What the checkpoint says of it.
-    tip: Option<Tip>,
+    image: Option<(IndexTail, Tip)>,
     /// The epoch of the last run.
     epoch: Option<LeaderEpoch>,
 }
@@ -89,9 +89,9 @@ pub(super) fn load(
 ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
     let found = find(start, loaded, report)?;
     let opened = Mutex::new((BTreeMap::new(), Vec::new(), Vec::new()));
-    in_parallel(start.threads, &found, |Found { id, dir, identified, tip, epoch }| {
-        let how = match (tip, epoch) {
-            (Some(tip), _) => OpenHow::From { tip, epoch: *epoch },
+    in_parallel(start.threads, &found, |Found { id, dir, identified, image, epoch }| {
+        let how = match (image, epoch) {
+            (Some((tail, tip)), _) => OpenHow::From { tip, tail, epoch: *epoch },
             (None, _) if start.was_clean => OpenHow::Clean,
             // Each start makes a checkpoint of every log: one that it has no record of is younger.
             (None, Some(epoch)) if loaded.is_some_and(|loaded| !loaded.records.contains_key(id)) => {
@@ -102,10 +102,6 @@ pub(super) fn load(
         let now = start.core.clock.now();
         let dir = LogDir { path: dir.clone(), topic: id.topic, identified: *identified };
         let (log, tip, report) = Log::open(start.env, dir, start.settings, how, now)?;
-        if !start.was_clean {
-            // Written here, what was added since the checkpoint is on its way to the medium while the log is replayed.
-            log.flush_indexes().map_err(|error| OpenError::Io { path: log.dir().to_owned(), error })?;
-        }
         tell(&report);
         let mut opened = opened.lock();
         opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
@@ -125,10 +121,10 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let on = |error| OpenError::Io { path: core.path.clone(), error };
     let none = HashMap::new();
     let records: &HashMap<TopicPartition, Kept> = loaded.map_or(&none, |loaded| &loaded.records);
-    let mut tips: HashMap<TopicPartition, Tip> =
-        records.iter().filter_map(|(id, kept)| Some((*id, Tip::decode(&kept.state)?))).collect();
+    let mut images: HashMap<TopicPartition, (IndexTail, Tip)> =
+        records.iter().filter_map(|(id, kept)| Some((*id, IndexTail::decode(&kept.state)?))).collect();
     // A log without segments had no directory: one of its name is younger than the record, or a deleted topic's.
-    let had_files = |id| tips.get(id).is_none_or(Tip::has_segments);
+    let had_files = |id| images.get(id).is_none_or(|(_, tip)| tip.has_segments());
     let known = records.iter().filter(|(id, _)| had_files(id) && (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let dirs = Mutex::new(BTreeMap::<TopicPartition, (PathBuf, bool)>::new());
@@ -163,8 +159,8 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     }
     let epoch = |id| (start.topics)(id).and_then(|topic| topic.epoch);
     let found = dirs.into_iter().map(|(id, (dir, identified))| {
-        let (tip, epoch) = (tips.remove(&id), epoch(id));
-        Found { id, dir, identified, tip, epoch }
+        let (image, epoch) = (images.remove(&id), epoch(id));
+        Found { id, dir, identified, image, epoch }
     });
     Ok(found.collect())
 }

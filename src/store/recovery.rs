@@ -12,11 +12,12 @@ use super::load;
 use super::store::{OpenError, Topics};
 use super::sync_ahead::{self, Ahead};
 use crate::base::{Offset, TopicPartition};
-use crate::log::{Log, LogEnv, LogSettings, Placed, Tip};
+use crate::log::{IndexTail, Log, LogEnv, LogSettings, Placed, Tip};
 use crate::record::Batches;
 use crate::wal::{self, DiskWal, Origin, ReplayedChunk, Sequence, WalConfig};
 use bytes::Bytes;
-use std::collections::{BTreeMap, btree_map};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap, btree_map};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use uuid::Uuid;
@@ -121,9 +122,8 @@ impl Start<'_> {
             sync_ahead::beside(|| self.sync(), |ahead| self.logs(loaded, position, ahead, &mut report))?
         };
         report.damage.iter().chain(&report.cut).for_each(|line| tracing::error!("found at the start: {line}"));
+        let mut tails = self.keep_indexes(&logs)?;
         if !self.was_clean || report.chunks > 0 {
-            let recovered: Vec<_> = logs.values().map(|Recovering { log, .. }| log).collect();
-            load::in_parallel(self.threads, &recovered, |log| log.flush_indexes().map_err(|error| on(log, error)))?;
             // Page cache is not durability: nobody sees what was recovered before it is on the medium.
             self.sync()?;
         }
@@ -131,7 +131,7 @@ impl Start<'_> {
         let puts = logs.iter().map(|(id, Recovering { log, tip })| Change::Put {
             id: *id,
             dir: load::name_of(log.dir()),
-            state: tip.encode(),
+            state: tails.remove(id).unwrap_or_default().before(tip.encode()),
         });
         let position = Position { incarnation, live_from: Sequence::FIRST.0 };
         let checkpoint = Checkpoint::create(&core.disk, &core.path, self.directory_id, position, puts)?;
@@ -140,6 +140,23 @@ impl Start<'_> {
             Durability::Fsync => Some(DiskWal::create(core.disk.clone(), self.wal_config(), incarnation)?),
         };
         Ok(Recovered { logs, checkpoint, incarnation, wal, report })
+    }
+
+    /// The index entries that the checkpoint keeps, of the logs that have such; the others write theirs.
+    fn keep_indexes(
+        &self,
+        logs: &BTreeMap<TopicPartition, Recovering>,
+    ) -> Result<HashMap<TopicPartition, IndexTail>, OpenError> {
+        let logs: Vec<_> = logs.iter().collect();
+        let tails = Mutex::new(HashMap::new());
+        load::in_parallel(self.threads, &logs, |(id, Recovering { log, tip })| {
+            let tail = log.keep_indexes(tip.growth()).map_err(|error| on(log, error))?;
+            if !tail.is_empty() {
+                tails.lock().insert(**id, tail);
+            }
+            Ok::<(), OpenError>(())
+        })?;
+        Ok(tails.into_inner())
     }
 
     /// All logs as they should be, written and not synced.

@@ -13,7 +13,7 @@ use super::core::Core;
 use super::queue::{Entry, What};
 use super::room::Room;
 use crate::base::{LeaderEpoch, Offset, Timestamp, TopicPartition, Watermarks};
-use crate::log::{self, Admission, Log, LogSettings, Segment, Tip};
+use crate::log::{self, Admission, Growth, Log, LogSettings, Segment, Tip};
 use crate::record::{BatchHeader, TimestampType};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -355,10 +355,10 @@ impl StoredLog {
         self.dirty.store(false, Ordering::SeqCst);
     }
 
-    /// The end, and the state exactly as of it, as a checkpoint keeps it.
-    pub(super) fn capture(&self) -> (Offset, Bytes) {
+    /// The end, the active segment and the state exactly as of it, as a checkpoint keeps it.
+    pub(super) fn capture(&self) -> (Offset, Option<Growth>, Bytes) {
         let state = self.state.lock();
-        (state.tip.end(), state.tip.encode())
+        (state.tip.end(), state.tip.growth().cloned(), state.tip.encode())
     }
 
     /// The ring dropped the chunk that held this log's slices up to `upto`.

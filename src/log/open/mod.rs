@@ -21,7 +21,7 @@ use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
 use super::survey::{Depth, Expect, Flaw, FlawKind, survey};
 use super::walk::Walk;
-use super::{Epochs, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
+use super::{Epochs, IndexTail, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
 use crate::base::{LeaderEpoch, Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
 use crate::record::BatchHeader;
@@ -43,6 +43,8 @@ pub enum OpenHow<'a> {
     From {
         /// The tip.
         tip: &'a Tip,
+        /// The index entries that are in no file.
+        tail: &'a IndexTail,
         /// The epoch.
         epoch: Option<LeaderEpoch>,
     },
@@ -172,7 +174,7 @@ fn lost(dir: &Path, at: &Tip) -> OpenReport {
 
 fn known_epochs(how: OpenHow) -> Option<Epochs> {
     let (mut epochs, epoch, from) = match how {
-        OpenHow::From { tip, epoch } => (tip.epochs.clone(), epoch?, tip.end),
+        OpenHow::From { tip, epoch, .. } => (tip.epochs.clone(), epoch?, tip.end),
         OpenHow::Since(epoch) => (Epochs::default(), epoch, Offset::ZERO),
         OpenHow::Clean | OpenHow::AfterCrash => return None,
     };
@@ -202,8 +204,8 @@ impl Opening<'_> {
             self.check_topic(topic)?;
         }
         let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
-        if let OpenHow::From { tip: at, .. } = how {
-            if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at)? {
+        if let OpenHow::From { tip: at, tail, .. } = how {
+            if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at, tail)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
                 hold_against(&tip.epochs, &segments);
                 tip.set_log_start(log_start);

@@ -5,16 +5,16 @@ use super::{Opened, Opening};
 use crate::base::Offset;
 use crate::log::files::{Writer, remove_if_there, time_entry};
 use crate::log::growth::Growth;
-use crate::log::index::{INDEX_ENTRY_BYTES, IndexEntry, TIME_ENTRY_BYTES};
+use crate::log::index::{Entry, IndexEntry, SparseIndex, TimeEntry};
 use crate::log::segment::Segment;
 use crate::log::survey::{Depth, Expect, Indexes, Survey, survey};
-use crate::log::{OpenHow, Tip, names, snapshot};
+use crate::log::{IndexTail, OpenHow, Tip, names, snapshot};
 use std::io;
 use std::sync::Arc;
 
 impl Opening<'_> {
     /// Opens from `at`; `None` when the files are not what it says, and must be read whole.
-    pub(super) fn go_on_from(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Opened>> {
+    pub(super) fn go_on_from(&mut self, bases: &[Offset], at: &Tip, tail: &IndexTail) -> io::Result<Option<Opened>> {
         let Some(growth) = at.active.as_ref() else { return Ok(None) };
         // A segment that is gone was removed for its age after the checkpoint; one that is too short was damaged.
         let Ok(first) = bases.binary_search(&growth.base) else { return Ok(None) };
@@ -38,7 +38,7 @@ impl Opening<'_> {
             from = 0;
         }
         let active = if first == last {
-            let Some(active) = self.active_from(growth) else { return Ok(None) };
+            let Some(active) = self.active_from(growth, tail)? else { return Ok(None) };
             segments[last] = active;
             self.walk_active(&segments[last], &mut tip)?
         } else {
@@ -49,18 +49,25 @@ impl Opening<'_> {
         Ok(Some((segments, tip, writer, std::mem::take(&mut self.report))))
     }
 
-    /// The segment as the tip knows it, when its indexes have the entries that the tip counts.
-    fn active_from(&self, growth: &Growth) -> Option<Arc<Segment>> {
-        let whole = self.segment(growth.base);
-        let enough = whole.index.entries() >= growth.index_entries && whole.times.entries() >= growth.time_entries;
-        let exist = self.has_index_files(growth.base) || (growth.index_entries, growth.time_entries) == (0, 0);
-        (enough && exist).then(|| {
-            let known = |suffix, entries| self.len_of(growth.base, suffix).map(|_| entries);
-            let written = whole.written_end();
-            let index = known(names::INDEX, growth.index_entries);
-            let times = known(names::TIME_INDEX, growth.time_entries);
-            Arc::new(Segment::new(self.env, self.dir, growth.base, written, index, times))
-        })
+    /// The segment as the tip knows it, when its index files have the entries that the tip counts and the tail lacks.
+    fn active_from(&self, growth: &Growth, tail: &IndexTail) -> io::Result<Option<Arc<Segment>>> {
+        let base = growth.base;
+        let index = self.in_file::<IndexEntry>(base, names::INDEX, growth.index_entries, tail.index.len());
+        let times = self.in_file::<TimeEntry>(base, names::TIME_INDEX, growth.time_entries, tail.times.len());
+        let (Some(index), Some(times)) = (index, times) else { return Ok(None) };
+        let written = self.len_of(base, names::LOG).unwrap_or(0);
+        let segment = Segment::new(self.env, self.dir, base, written, index.known, times.known);
+        take_up(&segment.index, &index, &tail.index)?;
+        take_up(&segment.times, &times, &tail.times)?;
+        Ok(Some(Arc::new(segment)))
+    }
+
+    /// What is known of an index file; `None` when it is too short.
+    fn in_file<E: Entry>(&self, base: Offset, suffix: &str, counted: u32, kept: usize) -> Option<InFile> {
+        let entries = counted - kept as u32;
+        let (needed, len) = (u64::from(entries) * E::BYTES as u64, self.len_of(base, suffix));
+        let known = len.map(|_| entries);
+        (len.unwrap_or(0) >= needed).then_some(InFile { known, is_longer: len.is_some_and(|len| len > needed) })
     }
 
     /// A segment that was sealed after the checkpoint: it was synced before its successor existed.
@@ -91,14 +98,6 @@ impl Opening<'_> {
         let (base, len, now, settings) = (active.base(), active.written_end(), self.now, self.settings);
         let known = self.epochs.clone();
         let from = u64::from(tip.active.as_ref().map_or(0, |growth| growth.position));
-        // Entries of batches that are about to be walked over, or cut, come anew.
-        let longer = |suffix, bytes: u64| self.len_of(base, suffix).is_some_and(|len| len > bytes);
-        if longer(names::INDEX, u64::from(active.index.entries()) * INDEX_ENTRY_BYTES as u64) {
-            active.index.cut()?;
-        }
-        if longer(names::TIME_INDEX, u64::from(active.times.entries()) * TIME_ENTRY_BYTES as u64) {
-            active.times.cut()?;
-        }
         let found = survey(
             active,
             from,
@@ -151,10 +150,6 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn has_index_files(&self, base: Offset) -> bool {
-        self.len_of(base, names::INDEX).is_some() && self.len_of(base, names::TIME_INDEX).is_some()
-    }
-
     /// The producer snapshots that are kept; those from beyond the end go, they were never part of this log.
     fn snapshots_up_to(&self, end: Offset) -> io::Result<Writer> {
         let mut offsets: Vec<Offset> =
@@ -165,4 +160,22 @@ impl Opening<'_> {
         }
         Ok(Writer::with_snapshots(offsets))
     }
+}
+
+/// An index file.
+struct InFile {
+    /// How many of its entries are known to be good; none without a file.
+    known: Option<u32>,
+    /// Whether there is more, which is not.
+    is_longer: bool,
+}
+
+/// Brings an index to what the checkpoint says of it: entries of batches that are about to be walked over, or cut, come
+/// anew.
+fn take_up<E: Entry>(index: &SparseIndex<E>, file: &InFile, tail: &[E]) -> io::Result<()> {
+    if file.is_longer {
+        index.cut()?;
+    }
+    tail.iter().for_each(|entry| index.push(*entry));
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Tests of the log, by what they are about.
 
 mod formats;
+mod index_tail;
 mod model;
 mod producers;
 mod reads;

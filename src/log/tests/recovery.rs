@@ -1,7 +1,7 @@
 use super::*;
 use crate::io::disk::Open;
 use crate::log::survey::FlawKind;
-use crate::log::{epochs, snapshot};
+use crate::log::{IndexTail, epochs, snapshot};
 
 /// A partition of several segments with an idempotent producer, twelve batches.
 fn twelve(settings: LogSettings) -> Partition {
@@ -290,7 +290,7 @@ fn batches_behind_damage_keep_their_epoch() {
     let path = dir().join(names::segment(Offset::ZERO, names::LOG));
     let disk = partition.disk.kill();
     disk.corrupt(&path, u64::from(partition.stored[1].0.position) + 7, 1).expect("there is such a byte");
-    let how = OpenHow::From { tip: &at, epoch: Some(LeaderEpoch(2)) };
+    let how = OpenHow::From { tip: &at, tail: &IndexTail::default(), epoch: Some(LeaderEpoch(2)) };
     let (log, tip, report) = Partition::open(&disk, &small(), how);
     assert_eq!(report.damaged.len(), 1);
     assert!(log.plan(Offset(1), tip.end(), 500, true).is_err(), "the damaged one");
