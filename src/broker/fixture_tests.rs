@@ -4,7 +4,7 @@
 //! `OTTLA_WRITE_FIXTURES=1 cargo test fixture` writes the newest anew, which only a change of what it *contains* may ask
 //! for: a new format gets a directory of its own.
 
-use super::{Broker, BrokerConfig};
+use super::{Broker, BrokerConfig, OpenError};
 use crate::base::{
     LeaderEpoch, ManualClock, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
     TopicPartition,
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compat-tests/fixtures");
 /// The first version of everything; then the checkpoint keeps index entries.
-const VERSIONS: [&str; 2] = ["data-dir-v1", "data-dir-v2"];
+pub(crate) const VERSIONS: [&str; 2] = ["data-dir-v1", "data-dir-v2"];
 const LENGTHS: &str = "lengths";
 const WALL: Timestamp = Timestamp(1_700_000_000_000);
 /// Topics, and how many batches each partition has: the second's are in the write-ahead log alone.
@@ -39,7 +39,7 @@ fn settings() -> Arc<LogSettings> {
     Arc::new(LogSettings { segment_bytes: 3_000, index_interval_bytes: 500, ..LogSettings::default() })
 }
 
-async fn open(dir: &Path) -> Broker {
+fn config(dir: &Path) -> BrokerConfig {
     let nonce = AtomicU32::new(0);
     let on_failure = Box::new(|why: &str| panic!("the store failed: {why}"));
     let store = StoreConfig {
@@ -49,7 +49,7 @@ async fn open(dir: &Path) -> Broker {
         checkpoint_every: Duration::from_secs(3600),
         ..StoreConfig::new(settings(), Arc::new(ManualClock::at(WALL)), on_failure)
     };
-    let config = BrokerConfig {
+    BrokerConfig {
         disk: Arc::new(RealDisk::new()),
         data_dir: dir.to_owned(),
         node: NodeId(1),
@@ -60,8 +60,16 @@ async fn open(dir: &Path) -> Broker {
             u128::from(nonce.fetch_add(1, Ordering::Relaxed)) << 64 | Uuid::new_v4().as_u128() >> 64
         }),
         store,
-    };
-    Broker::open(config).await.expect("it opens")
+    }
+}
+
+/// Opens a directory as the fixtures were made.
+pub(crate) async fn try_open(dir: &Path) -> Result<Broker, OpenError> {
+    Broker::open(config(dir)).await
+}
+
+async fn open(dir: &Path) -> Broker {
+    try_open(dir).await.expect("it opens")
 }
 
 fn id((_, topic): (&str, u128), partition: i32) -> TopicPartition {
@@ -134,7 +142,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn unpack(version: &str, dir: &Path) {
+/// Makes the files of a version.
+pub(crate) fn unpack(version: &str, dir: &Path) {
     let kept = Path::new(FIXTURES).join(version);
     let lengths = fs::read_to_string(kept.join(LENGTHS)).expect("the fixture is there");
     for line in lengths.lines() {
@@ -179,11 +188,17 @@ async fn opens(dir: &Path) {
     let found = broker.store.recovery();
     assert_eq!((found.damage.as_slice(), found.was_clean), ([].as_slice(), false));
     assert!(found.batches >= BATCHES as u64, "{found:?}");
+    holds_all(&broker).await;
+    broker.close().expect("a clean end");
+}
+
+/// Topics, batches and producers are what they were, and the broker goes on.
+pub(crate) async fn holds_all(broker: &Broker) {
     let image = broker.metadata.image();
     let topic = image.topic("orders").expect("the topic is known");
     assert_eq!((topic.id, topic.partitions, topic.configs.len()), (id(ORDERS, 0).topic, 2, 1));
     for (topic, first_epoch) in [(ORDERS, 0), (LATE, 1)] {
-        let partition = partition(&broker, topic, 0, 2);
+        let partition = partition(broker, topic, 0, 2);
         let marks = partition.watermarks();
         assert_eq!((marks.log_start, marks.durable), (Offset::ZERO, Offset(i64::from(BATCHES))), "{}", topic.0);
         let expected: Vec<u8> = (0..BATCHES)
@@ -197,10 +212,9 @@ async fn opens(dir: &Path) {
                 bytes
             })
             .collect();
-        assert!(stored(&broker, id(topic, 0)) == expected, "{}: other bytes", topic.0);
-        let retry = append(&partition, &broker, &batch(BATCHES - 1)).await;
+        assert!(stored(broker, id(topic, 0)) == expected, "{}: other bytes", topic.0);
+        let retry = append(&partition, broker, &batch(BATCHES - 1)).await;
         assert_eq!(retry, Offset(i64::from(BATCHES) - 1), "{}: a retry is known", topic.0);
-        assert_eq!(append(&partition, &broker, &batch(BATCHES)).await, Offset(i64::from(BATCHES)));
+        assert_eq!(append(&partition, broker, &batch(BATCHES)).await, Offset(i64::from(BATCHES)));
     }
-    broker.close().expect("a clean end");
 }

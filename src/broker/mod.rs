@@ -124,7 +124,7 @@ pub fn random_cluster_id() -> String {
 }
 
 #[cfg(test)]
-mod fixture_tests;
+pub(crate) mod fixture_tests;
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,7 @@ use super::{Epochs, snapshot};
 use crate::base::{LeaderEpoch, Offset, Timestamp};
 use bytes::{Buf, BufMut, Bytes};
 
+/// 2 is taken: index entries in front of a tip begin with it.
 const VERSION: u8 = 1;
 
 impl Tip {

@@ -9,7 +9,8 @@
 //! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`],
 //!   [`headers`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
-//! - [`image`], [`index_tail`]: the tip as the store's checkpoint keeps it, and index entries. [`start_file`]: the log start between checkpoints.
+//! - [`image`]: the tip as the store's checkpoint keeps it; [`index_tail`]: the index entries with it. [`start_file`]: the
+//!   log start between checkpoints.
 //! - [`snapshot`], [`metadata_file`], [`names`]: the other files. [`descriptors`]: a bounded number of open files.
 //! - [`inspect`]: a read-only check of everything above, for people.
 //!

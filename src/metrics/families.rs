@@ -98,6 +98,8 @@ families! {
     RECOVERY_CHUNKS = "ottla_recovery_chunks", Gauge, [], "Chunks of the write-ahead log that the start read.";
     RECOVERY_BATCHES = "ottla_recovery_batches", Gauge, [],
         "Record batches that segments lacked and the start brought back from the write-ahead log.";
+    RECOVERY_CUTS = "ottla_recovery_cuts", Gauge, [],
+        "Torn ends that the start cut off: of segments, and of the write-ahead log.";
     RECOVERY_FINDINGS = "ottla_recovery_findings", Gauge, [], "Things that the start found damaged, lost or missing.";
     SCRUB_BYTES = "ottla_scrub_bytes_total", Counter, [],
         "Bytes of segments from before the start that were read in the background and found good.";

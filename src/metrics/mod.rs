@@ -151,6 +151,11 @@ impl Metrics {
         Sampled::put(&self.registry, &families::RECOVERY_BATCHES, read);
     }
 
+    /// Torn ends that the start cut off, read at scrape.
+    pub fn sample_recovery_cuts(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::RECOVERY_CUTS, read);
+    }
+
     /// Things that the start found damaged, lost or missing, read at scrape.
     pub fn sample_recovery_findings(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::RECOVERY_FINDINGS, read);

@@ -43,6 +43,7 @@ fn exercised() -> Metrics {
     all.sample_recovery_progress(|| 1.0);
     all.sample_recovery_chunks(|| 12.0);
     all.sample_recovery_batches(|| 13.0);
+    all.sample_recovery_cuts(|| 1.0);
     all.sample_recovery_findings(|| 0.0);
     all.sample_scrub_bytes(|| 14.0);
     all.sample_scrub_findings(|| 0.0);

@@ -7,6 +7,8 @@
 
 mod admitting;
 mod allocator;
+#[cfg(test)]
+mod flip_tests;
 mod sampling;
 
 use crate::base::{Clock, SystemClock};
@@ -373,7 +375,9 @@ fn open_failed(error: OpenError) -> Failure {
 
 fn disk_failed(line: String, error: &io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::StorageFull => Failure::NoSpace(format!("{line}; make room and start again")),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Failure::NoSpace(format!("{line}; make room and start again"))
+        }
         _ => Failure::Storage(line),
     }
 }

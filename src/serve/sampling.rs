@@ -18,6 +18,8 @@ pub(super) fn register(metrics: &Metrics, store: &Arc<Store>) {
     let (chunks, batches, findings) = (found.chunks as f64, found.batches as f64, found.damage.len() as f64);
     metrics.sample_recovery_chunks(move || chunks);
     metrics.sample_recovery_batches(move || batches);
+    let cuts = (found.tails + u64::from(found.torn)) as f64;
+    metrics.sample_recovery_cuts(move || cuts);
     metrics.sample_recovery_findings(move || findings);
     let good = store.clone();
     metrics.sample_scrub_bytes(move || good.counters().scrub_bytes.get() as f64);

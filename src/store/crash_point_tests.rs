@@ -16,6 +16,10 @@ use std::sync::Arc;
 const CHANGES_MIN: u64 = 30;
 const CHANGES_MAX: u64 = 2_000;
 
+/// At every so manieth place of the first cut the recovery is cut as well, after every so many of its changes.
+const SECOND_EVERY: u64 = 29;
+const SECOND_STEP: usize = 4;
+
 const NAME: &str = "again";
 
 fn bench(disk: FaultyDisk, durability: Durability, live: Option<TopicPartition>) -> Bench {
@@ -125,6 +129,25 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
     run.append(id, 1).unwrap_or_else(|| panic!("{what}: nothing more is taken"));
 }
 
+/// The power goes a second time, at every few changes of the recovery.
+fn again(what: &str, left: &FaultyDisk, durability: Durability, seen: &Seen) {
+    // What the page cache alone has is lost then.
+    let kept = durability == Durability::Fsync;
+    let counts = [&seen.acknowledged, &seen.sent, &seen.start_answered];
+    let before = counts.map(Cell::get);
+    for changes in (0..CHANGES_MAX).step_by(SECOND_STEP) {
+        let disk = left.kill();
+        disk.cut_power_after(changes);
+        let is_through = bench(disk.clone(), durability, seen.live.get()).try_open_by_hand().is_ok();
+        check(&format!("{what}, again after {changes}"), disk.crash(changes), durability, seen, kept);
+        counts.iter().zip(before).for_each(|(count, before)| count.set(before));
+        if is_through {
+            return;
+        }
+    }
+    panic!("{what}: the recovery does not end");
+}
+
 /// Lives the history once for every change of the disk after which the power can go.
 fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<()>) {
     for changes in 0..CHANGES_MAX {
@@ -137,7 +160,11 @@ fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<(
             // What goes on from here is not what was seen before the cut.
             let counts = [&seen.acknowledged, &seen.sent, &seen.start_answered];
             let before = counts.map(Cell::get);
-            check(&what, left, durability, &seen, durability == Durability::Fsync || !lost);
+            let kept = durability == Durability::Fsync || !lost;
+            if changes % SECOND_EVERY == 0 {
+                again(&what, &left, durability, &seen);
+            }
+            check(&what, left.kill(), durability, &seen, kept);
             counts.iter().zip(before).for_each(|(count, before)| count.set(before));
         }
         if whole {

@@ -31,7 +31,7 @@ const STAMP_FILE: &str = "ottla.properties";
 const LOCK_FILE: &str = "ottla.lock";
 const CLEAN_FILE: &str = "ottla.clean";
 const STAMP_MAGIC: &str = "ottla-data-dir";
-const FAILED_FILE: &str = "ottla.failed";
+pub(super) const FAILED_FILE: &str = "ottla.failed";
 const FAILED_TEXT: &str = "magic=ottla-failed\nversion=1\n";
 const CLEAN_MAGIC: &str = "ottla-clean-stop";
 

@@ -88,6 +88,7 @@ pub(super) fn load(
     report: &mut Recovery,
 ) -> Result<BTreeMap<TopicPartition, Recovering>, OpenError> {
     let found = find(start, loaded, report)?;
+    let tails = AtomicU64::new(0);
     let opened = Mutex::new((BTreeMap::new(), Vec::new(), Vec::new()));
     in_parallel(start.threads, &found, |Found { id, dir, identified, image, epoch }| {
         let how = match (image, epoch) {
@@ -103,6 +104,7 @@ pub(super) fn load(
         let dir = LogDir { path: dir.clone(), topic: id.topic, identified: *identified };
         let (log, tip, report) = Log::open(start.env, dir, start.settings, how, now)?;
         tell(&report);
+        tails.fetch_add(report.cut.is_some().into(), Ordering::Relaxed);
         let mut opened = opened.lock();
         opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
         opened.2.extend(report.cut.iter().filter_map(left_behind));
@@ -110,7 +112,7 @@ pub(super) fn load(
         Ok::<(), OpenError>(())
     })?;
     let (logs, damage, cut) = opened.into_inner();
-    report.cut = cut;
+    (report.cut, report.tails) = (cut, tails.into_inner());
     report.damage.extend(damage);
     Ok(logs)
 }
@@ -128,7 +130,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let known = records.iter().filter(|(id, _)| had_files(id) && (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let dirs = Mutex::new(BTreeMap::<TopicPartition, (PathBuf, bool)>::new());
-    let orphans = AtomicU64::new(0);
+    let (orphans, moving) = (AtomicU64::new(0), Mutex::new(()));
     let listed: Vec<_> = core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir).collect();
     in_parallel(start.threads, &listed, |Entry { name, .. }| {
         let dir = core.path.join(name);
@@ -139,7 +141,9 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
         let Some(partition) = partition_of(name) else { return Ok(()) };
         let recorded = by_dir.get(&**name);
         let is_recorded = |id: &TopicPartition| records.contains_key(id);
-        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded)? else { return Ok(()) };
+        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded, &moving)? else {
+            return Ok(());
+        };
         if (start.topics)(id).is_none() {
             tracing::info!("{id} belongs to no topic: removing its files");
             orphans.fetch_add(1, Ordering::Relaxed);
@@ -174,6 +178,7 @@ fn identify(
     partition: PartitionIndex,
     recorded: Option<TopicPartition>,
     is_recorded: impl Fn(&TopicPartition) -> bool,
+    moving: &Mutex<()>,
 ) -> Result<Option<TopicPartition>, OpenError> {
     let core = start.core;
     let path = dir.join(names::PARTITION_METADATA);
@@ -198,6 +203,8 @@ fn identify(
         }
         (Some(orphan), None) if is_its == Some(None) && is_recorded(&orphan) => Ok(Some(orphan)),
         (Some(_) | None, None) => {
+            // One at a time: long names may come to the same shortened one.
+            let _alone = moving.lock();
             move_aside(core, dir).map_err(|error| OpenError::Io { path: dir.to_owned(), error })?;
             Ok(None)
         }

@@ -1,8 +1,10 @@
 use super::super::checkpoint::{Change, Checkpoint, Position};
 use super::super::config::Durability;
+use super::super::data_dir;
 use super::super::fixture::{Bench, EPOCH, batch, id, log};
 use super::*;
 use crate::base::Offset;
+use crate::io::disk::faulty::{Fault, Operation};
 use crate::io::disk::{Disk, Open};
 use crate::record::check_produced;
 
@@ -72,6 +74,56 @@ fn a_directory_that_names_no_topic_is_moved_aside() {
         let aside = Bench::dir().join("topic-0.unidentified/00000000000000000000.log");
         assert_eq!(bench.disk.read_whole(&aside, 100).expect("kept"), b"something");
     }
+}
+
+/// Names that are cut to the same length, and threads that meet at one.
+#[test]
+fn directories_with_one_shortened_name_are_all_moved_aside() {
+    const PARTITIONS: usize = 40;
+    let bench = Bench { open_threads: 8, ..Bench::new(1) };
+    bench.open().shutdown().expect("clean");
+    for partition in 0..PARTITIONS {
+        let dir = Bench::dir().join(format!("{}-{partition}", "t".repeat(249)));
+        bench.disk.create_dir_all(&dir).expect("made");
+        bench.disk.write_whole(&dir.join("00000000000000000000.log"), b"something").expect("written");
+    }
+    let store = bench.open();
+    assert_eq!(store.logs().len(), 0);
+    let aside = bench.disk_names().into_iter().filter(|name| name.ends_with(UNIDENTIFIED_SUFFIX));
+    assert_eq!(aside.count(), PARTITIONS);
+}
+
+/// Also when it says that the disk is full: what memory holds looks clean to the next start.
+#[test]
+fn a_start_whose_sync_fails_leaves_the_mark() {
+    for (fault, threads) in [(Fault::Io, 1), (Fault::Full, 1), (Fault::Io, 4), (Fault::Full, 4)] {
+        let bench = Bench { open_threads: threads, ..Bench::new(1) };
+        {
+            let (store, _hands) = bench.try_open_by_hand().expect("opened");
+            log(&store, 5, 0);
+        }
+        let bench = Bench { open_threads: threads, ..Bench::on(bench.disk.kill()) };
+        bench.disk.fail(Operation::SyncFileSystem, "", 0, fault);
+        let error = bench.try_open_by_hand().err().expect("a sync fails");
+        assert!(error.is_device(), "{error}");
+        assert!(bench.disk_names().contains(&data_dir::FAILED_FILE.to_owned()), "{error}: {:?}", bench.disk_names());
+    }
+}
+
+/// A stop that can't write an index says so, and leaves the mark.
+#[test]
+fn a_stop_that_cannot_write_indexes_leaves_the_mark() {
+    let bench = Bench::new(1);
+    let store = bench.open();
+    let log = log(&store, 5, 0);
+    for at in 0..3 {
+        let batch = batch(&[&[at; 5_000]]);
+        let mut room = store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+        log.append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+    }
+    bench.disk.fail(Operation::Write, ".index", 0, Fault::Io);
+    store.shutdown().expect_err("an index can't be written");
+    assert!(bench.disk_names().contains(&data_dir::FAILED_FILE.to_owned()), "{:?}", bench.disk_names());
 }
 
 #[test]

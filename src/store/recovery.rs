@@ -48,6 +48,8 @@ pub struct Recovery {
     pub batches: u64,
     /// Whether the write-ahead log ended in a chunk that was not whole, as a crash leaves it.
     pub torn: bool,
+    /// Segments of which a torn end was cut off.
+    pub tails: u64,
     /// What is damaged, lost or missing, each in a line.
     pub damage: Vec<String>,
     /// Tails of segments that were cut although whole batches lay behind the place, each in a line. A loss of power leaves
@@ -200,9 +202,15 @@ impl Start<'_> {
         }
     }
 
+    /// A failure is final whatever it says was missing, and the next start must know at once: the work beside it may
+    /// take a while, and what memory holds looks clean by then.
     fn sync(&self) -> Result<(), OpenError> {
         let Core { disk, path, .. } = &**self.core;
-        disk.sync_file_system(path).map_err(|error| OpenError::Io { path: path.clone(), error })
+        disk.sync_file_system(path).map_err(|error| {
+            data_dir::mark_failed(&**disk, path);
+            let error = std::io::Error::other(format!("a sync failed: {error}"));
+            OpenError::Io { path: path.clone(), error }
+        })
     }
 
     /// Brings back from the write-ahead log what segments lack.

@@ -397,14 +397,13 @@ impl Store {
             load::discard(&self.core, &path);
         }
         let Core { disk, path, .. } = &*self.core;
-        for log in self.logs() {
-            match log.log.flush_indexes() {
-                // The checkpoint keeps what did not fit.
-                Err(error) if !is_full(&error) => return Err(error.into()),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        disk.sync_file_system(path).inspect_err(|_| data_dir::mark_failed(&**disk, path))?;
+        let indexes = self.logs().iter().try_for_each(|log| match log.log.flush_indexes() {
+            // The checkpoint keeps what did not fit.
+            Err(error) if is_full(&error) => Ok(()),
+            other => other,
+        });
+        let synced = indexes.and_then(|()| disk.sync_file_system(path));
+        synced.inspect_err(|_| data_dir::mark_failed(&**disk, path))?;
         self.data_dir.mark_clean()?;
         Ok(())
     }

@@ -38,7 +38,7 @@ use crate::record::header::crc32c;
 use uuid::Uuid;
 
 /// The version that is written, and the highest that is read.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Records of one frame, bytes, unless a single record is larger.
 pub(super) const FRAME_BYTES_MAX: usize = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! What is refused by name.
 
-use super::super::format::{DIR_BYTES_MAX, FILE_HEADER_BYTES, FRAME_BYTES_MAX, FileHeader, STATE_BYTES_MAX};
+use super::super::format::{DIR_BYTES_MAX, FILE_HEADER_BYTES, FRAME_BYTES_MAX, FileHeader, STATE_BYTES_MAX, VERSION};
 use super::*;
 
 fn with_header(disk: &FaultyDisk, copy: usize, version: u32, directory_id: Uuid) {
@@ -14,11 +14,11 @@ fn with_header(disk: &FaultyDisk, copy: usize, version: u32, directory_id: Uuid)
 fn a_newer_version() {
     for copy in 0..2 {
         let disk = ran(&History::new(31, 3));
-        with_header(&disk, copy, 2, own());
+        with_header(&disk, copy, VERSION + 1, own());
         let error = load(&disk).unwrap_err();
-        let expected = format!("{} has format version 2, this release knows up to 1", path(copy).display());
+        let expected = format!("{} has format version 3, this release knows up to 2", path(copy).display());
         assert!(error.to_string().starts_with(&expected), "{error}");
-        assert!(matches!(error, CheckpointError::Newer { version: 2, .. }));
+        assert!(matches!(error, CheckpointError::Newer { version: 3, .. }));
         // Nor is it written over.
         let made = Checkpoint::create(&shared(&disk), &dir(), own(), position(1), []);
         assert!(matches!(made, Err(CheckpointError::Newer { .. })));

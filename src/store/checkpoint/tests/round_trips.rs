@@ -95,7 +95,7 @@ fn inspecting_shows_every_record() {
     let views = inspect(&disk, &dir()).unwrap();
     assert_eq!(views.len(), 2);
     for (copy, view) in views.iter().enumerate() {
-        assert_eq!((&view.path, view.header), (&path(copy), Some((1, own(), 1))));
+        assert_eq!((&view.path, view.header), (&path(copy), Some((2, own(), 1))));
         assert!(!view.more && view.commit_beyond.is_none(), "{view:?}");
         let commits: Vec<u64> = view.frames.iter().filter(|frame| frame.last).map(|frame| frame.commit).collect();
         assert_eq!(commits, [1, 2, 3]);
