@@ -24,13 +24,15 @@ pub enum ExitCode {
     ForeignData = 6,
     /// The disk is full.
     NoSpace = 7,
-    /// The disk or what is on it can't be trusted.
+    /// The disk can't be trusted.
     StorageFailure = 8,
+    /// What is on the disk is damaged: to start again does not help.
+    DamagedData = 9,
 }
 
 impl ExitCode {
     /// All codes with the words of the documentation.
-    pub const ALL: [(ExitCode, &'static str); 9] = [
+    pub const ALL: [(ExitCode, &'static str); 10] = [
         (ExitCode::Success, "stopped in order, or did what was asked"),
         (ExitCode::Failure, "anything that has no code of its own"),
         (ExitCode::Usage, "the command line makes no sense"),
@@ -39,7 +41,8 @@ impl ExitCode {
         (ExitCode::DataDirLocked, "another process uses the data directory"),
         (ExitCode::ForeignData, "the data directory is of another cluster, node or newer format"),
         (ExitCode::NoSpace, "the disk is full"),
-        (ExitCode::StorageFailure, "the disk failed, or what is on it is damaged"),
+        (ExitCode::StorageFailure, "the disk failed"),
+        (ExitCode::DamagedData, "what is on the disk is damaged: to start again does not help"),
     ];
 
     /// The number.
@@ -69,6 +72,8 @@ pub enum Failure {
     ForeignData(String),
     /// See [`ExitCode::NoSpace`].
     NoSpace(String),
+    /// See [`ExitCode::DamagedData`].
+    Damaged(String),
     /// See [`ExitCode::StorageFailure`].
     Storage(String),
     /// See [`ExitCode::Failure`].
@@ -86,6 +91,7 @@ impl Failure {
             Failure::ForeignData(_) => ExitCode::ForeignData,
             Failure::NoSpace(_) => ExitCode::NoSpace,
             Failure::Storage(_) => ExitCode::StorageFailure,
+            Failure::Damaged(_) => ExitCode::DamagedData,
             Failure::Other(_) => ExitCode::Failure,
         }
     }
@@ -101,6 +107,7 @@ impl fmt::Display for Failure {
             | Failure::ForeignData(line)
             | Failure::NoSpace(line)
             | Failure::Storage(line)
+            | Failure::Damaged(line)
             | Failure::Other(line) => f.write_str(line),
         }
     }

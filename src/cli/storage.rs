@@ -36,7 +36,7 @@ pub type Inspect = fn(&Path, &mut dyn Write) -> Result<Inspection, InspectError>
 pub(super) fn inspect(inspect: Inspect, directory: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     match inspect(directory, out) {
         Ok(Inspection::Sound) => Ok(()),
-        Ok(Inspection::Damaged { findings }) => Err(Failure::Storage(format!(
+        Ok(Inspection::Damaged { findings }) => Err(Failure::Damaged(format!(
             "{} has {findings} findings, listed above; restore the files they name from a copy",
             directory.display()
         ))),

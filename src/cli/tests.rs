@@ -58,7 +58,7 @@ fn exit_codes_tell_what_happened() {
         (&["storage", "inspect", "good"], ExitCode::Success, ""),
         (
             &["storage", "inspect", "bad"],
-            ExitCode::StorageFailure,
+            ExitCode::DamagedData,
             "ottla: bad has 2 findings, listed above; restore the files they name from a copy\n",
         ),
         (
@@ -83,7 +83,7 @@ fn exit_codes_tell_what_happened() {
 #[test]
 fn exit_codes_are_numbered_once() {
     let numbers = ExitCode::ALL.map(|(code, _)| code.number());
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 #[test]

@@ -302,7 +302,7 @@ impl Log {
         synced(active.times.sync())?;
         let name = names::segment(next, snapshot::SUFFIX);
         self.put(&roll.snapshot, &name)?;
-        self.env.disk.open(&self.dir.join(&name), Open::ReadWrite)?.sync_data()?;
+        synced(self.env.disk.open(&self.dir.join(&name), Open::ReadWrite)?.sync_data())?;
         self.env.disk.write_whole(&self.dir.join(epochs::FILE_NAME), roll.epochs.as_bytes())?;
         self.keep_snapshot(next, writer)
     }
@@ -439,7 +439,7 @@ impl Log {
 }
 
 /// A sync that failed is final, whatever it says was missing: a second one could succeed over what is lost.
-fn synced(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn synced(result: io::Result<()>) -> io::Result<()> {
     result.map_err(|error| io::Error::other(format!("a sync failed: {error}")))
 }
 

@@ -1,6 +1,7 @@
 //! The handle that others hold: the image now, and the way to change it.
 
 use super::change::{Change, Outcome, Refusal};
+use super::format::Problem;
 use super::image::Image;
 use super::keeper::{Keeper, Proposal};
 use super::replay::{self, Loaded, ReplayError};
@@ -235,4 +236,17 @@ pub enum OpenError {
     /// The cluster could not be founded.
     #[error(transparent)]
     Found(#[from] CommitError),
+}
+
+impl OpenError {
+    /// Whether a later release wrote it.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, OpenError::Replay(ReplayError::Format(error)) if matches!(error.problem, Problem::Newer { .. }))
+    }
+
+    /// Whether an object is damaged or gone, which no later start brings back.
+    pub fn is_damaged(&self) -> bool {
+        let is_broken = matches!(self, OpenError::Replay(ReplayError::Format(_) | ReplayError::Missing { .. }));
+        is_broken && !self.is_newer()
+    }
 }

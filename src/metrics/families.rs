@@ -99,7 +99,7 @@ families! {
     RECOVERY_BATCHES = "ottla_recovery_batches", Gauge, [],
         "Record batches that segments lacked and the start brought back from the write-ahead log.";
     RECOVERY_CUTS = "ottla_recovery_cuts", Gauge, [],
-        "Torn ends that the start cut off: of segments, and of the write-ahead log.";
+        "Ends that the start cut off, of segments, or passed over, of the write-ahead log: torn, or left by an older chunk.";
     RECOVERY_FINDINGS = "ottla_recovery_findings", Gauge, [], "Things that the start found damaged, lost or missing.";
     SCRUB_BYTES = "ottla_scrub_bytes_total", Counter, [],
         "Bytes of segments from before the start that were read in the background and found good.";

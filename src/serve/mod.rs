@@ -363,12 +363,15 @@ fn open_failed(error: OpenError) -> Failure {
             | DataDirError::Newer { .. }
             | DataDirError::OtherCluster { .. }
             | DataDirError::OtherNode { .. } => Failure::ForeignData(line),
-            DataDirError::Damaged { .. } => Failure::Storage(line),
+            DataDirError::Damaged { .. } => Failure::Damaged(line),
             DataDirError::Io { error, .. } => disk_failed(line, error),
         },
         OpenError::Bucket { error, .. } => disk_failed(line, error),
         OpenError::Store(error) if error.is_full() => Failure::NoSpace(format!("{line}; make room and start again")),
         OpenError::Store(error) if error.is_foreign() => Failure::ForeignData(line),
+        OpenError::Store(error) if error.is_damaged() => Failure::Damaged(line),
+        OpenError::Metadata(error) if error.is_newer() => Failure::ForeignData(line),
+        OpenError::Metadata(error) if error.is_damaged() => Failure::Damaged(line),
         OpenError::Store(_) | OpenError::Metadata(_) | OpenError::Start(_) => Failure::Storage(line),
     }
 }

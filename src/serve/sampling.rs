@@ -15,7 +15,8 @@ pub(super) fn register(metrics: &Metrics, store: &Arc<Store>) {
     // Recovery ends before anybody is served.
     metrics.sample_recovery_progress(|| 1.0);
     let found = store.recovery();
-    let (chunks, batches, findings) = (found.chunks as f64, found.batches as f64, found.damage.len() as f64);
+    let (chunks, batches, findings) =
+        (found.chunks as f64, found.batches as f64, (found.damage.len() + found.aside.len()) as f64);
     metrics.sample_recovery_chunks(move || chunks);
     metrics.sample_recovery_batches(move || batches);
     let cuts = (found.tails + u64::from(found.torn)) as f64;

@@ -237,8 +237,8 @@ impl Core {
             return;
         }
         tracing::error!("the storage failed, nothing is acknowledged any more: {why}");
-        self.release_waiters();
         data_dir::mark_failed(&*self.disk, &self.path);
+        self.release_waiters();
         (self.on_failure)(why);
     }
 

@@ -115,14 +115,20 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
     while next < marks.durable {
         let plan = log.plan(next, marks.durable, 1 << 20, true).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(plan.next > next, "{what}: a gap at {next}");
+        let mut expected = None;
         for range in &plan.ranges {
             let bytes = read_range(&*range.segment, range.position, range.length);
             for batch in Batches::new(&bytes) {
                 let (header, batch) = batch.unwrap_or_else(|error| panic!("{what}: no batch after {next}: {error}"));
+                let follows = expected.is_none_or(|expected| header.base_offset == expected);
+                assert!(follows, "{what}: {} where {expected:?} was expected", header.base_offset);
+                assert!(expected.is_some() || header.base_offset <= next, "{what}: {} for {next}", header.base_offset);
+                expected = Some(header.next_offset());
                 let is_own = batch.windows(16).any(|window| window == id.topic.0.as_bytes());
                 assert!(is_own, "{what}: another topic's bytes at {}", header.base_offset);
             }
         }
+        assert_eq!(expected, Some(plan.next), "{what}");
         next = plan.next;
     }
     let mut run = Run { store, hands, seen };

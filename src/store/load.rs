@@ -130,7 +130,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
     let known = records.iter().filter(|(id, _)| had_files(id) && (start.topics)(**id).is_some());
     let by_dir: HashMap<&str, TopicPartition> = known.map(|(id, kept)| (&*kept.dir, *id)).collect();
     let dirs = Mutex::new(BTreeMap::<TopicPartition, (PathBuf, bool)>::new());
-    let (orphans, moving) = (AtomicU64::new(0), Mutex::new(()));
+    let (orphans, aside) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     let listed: Vec<_> = core.disk.list(&core.path).map_err(on)?.into_iter().filter(|entry| entry.is_dir).collect();
     in_parallel(start.threads, &listed, |Entry { name, .. }| {
         let dir = core.path.join(name);
@@ -141,7 +141,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
         let Some(partition) = partition_of(name) else { return Ok(()) };
         let recorded = by_dir.get(&**name);
         let is_recorded = |id: &TopicPartition| records.contains_key(id);
-        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded, &moving)? else {
+        let Some(id) = identify(start, &dir, partition, recorded.copied(), is_recorded, &aside)? else {
             return Ok(());
         };
         if (start.topics)(id).is_none() {
@@ -154,6 +154,7 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
         Ok::<(), OpenError>(())
     })?;
     report.orphans += orphans.into_inner();
+    report.aside = aside.into_inner();
     let mut dirs = dirs.into_inner();
     // What the checkpoint knows and no directory holds: lost, unless it was empty.
     for id in records.keys().filter(|id| !dirs.contains_key(*id)).copied().collect::<Vec<_>>() {
@@ -178,7 +179,7 @@ fn identify(
     partition: PartitionIndex,
     recorded: Option<TopicPartition>,
     is_recorded: impl Fn(&TopicPartition) -> bool,
-    moving: &Mutex<()>,
+    aside: &Mutex<Vec<String>>,
 ) -> Result<Option<TopicPartition>, OpenError> {
     let core = start.core;
     let path = dir.join(names::PARTITION_METADATA);
@@ -204,14 +205,15 @@ fn identify(
         (Some(orphan), None) if is_its == Some(None) && is_recorded(&orphan) => Ok(Some(orphan)),
         (Some(_) | None, None) => {
             // One at a time: long names may come to the same shortened one.
-            let _alone = moving.lock();
-            move_aside(core, dir).map_err(|error| OpenError::Io { path: dir.to_owned(), error })?;
+            let mut aside = aside.lock();
+            aside.push(move_aside(core, dir).map_err(|error| OpenError::Io { path: dir.to_owned(), error })?);
             Ok(None)
         }
     }
 }
 
-fn move_aside(core: &Core, dir: &Path) -> io::Result<()> {
+/// What was done, in a line.
+fn move_aside(core: &Core, dir: &Path) -> io::Result<String> {
     let mut aside = renamed(dir, UNIDENTIFIED_SUFFIX);
     for number in 2.. {
         if !core.disk.exists(&aside)? {
@@ -219,8 +221,10 @@ fn move_aside(core: &Core, dir: &Path) -> io::Result<()> {
         }
         aside = renamed(dir, &format!(".{number}{UNIDENTIFIED_SUFFIX}"));
     }
-    tracing::warn!("{} names no topic: moved to {}", dir.display(), aside.display());
-    core.disk.rename(dir, &aside)
+    core.disk.rename(dir, &aside)?;
+    let line = format!("{} names no topic: moved to {}", dir.display(), aside.display());
+    tracing::warn!("{line}");
+    Ok(line)
 }
 
 /// A tail that holds whole batches: torn by a loss of power that kept later pages, or damaged.

@@ -2,6 +2,7 @@ use super::super::checkpoint::{Change, Checkpoint, Position};
 use super::super::config::Durability;
 use super::super::data_dir;
 use super::super::fixture::{Bench, EPOCH, batch, id, log};
+use super::super::store::ShutdownError;
 use super::*;
 use crate::base::Offset;
 use crate::io::disk::faulty::{Fault, Operation};
@@ -73,6 +74,7 @@ fn a_directory_that_names_no_topic_is_moved_aside() {
         assert!(!bench.disk.exists(&dir).expect("asked"));
         let aside = Bench::dir().join("topic-0.unidentified/00000000000000000000.log");
         assert_eq!(bench.disk.read_whole(&aside, 100).expect("kept"), b"something");
+        assert_eq!(store.recovery().aside.len(), 1);
     }
 }
 
@@ -122,7 +124,8 @@ fn a_stop_that_cannot_write_indexes_leaves_the_mark() {
         log.append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
     }
     bench.disk.fail(Operation::Write, ".index", 0, Fault::Io);
-    store.shutdown().expect_err("an index can't be written");
+    let error = store.shutdown().expect_err("an index can't be written");
+    assert!(matches!(error, ShutdownError::Io(_)), "{error}");
     assert!(bench.disk_names().contains(&data_dir::FAILED_FILE.to_owned()), "{:?}", bench.disk_names());
 }
 

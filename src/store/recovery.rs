@@ -55,6 +55,8 @@ pub struct Recovery {
     /// Tails of segments that were cut although whole batches lay behind the place, each in a line. A loss of power leaves
     /// such tails, and so does damage; the write-ahead log brings back what was acknowledged.
     pub cut: Vec<String>,
+    /// Directories that nobody knows, or whose word is damaged, moved aside, each in a line.
+    pub aside: Vec<String>,
     /// Directories of partitions that no topic has any more.
     pub orphans: u64,
 }

@@ -84,6 +84,11 @@ impl OpenError {
         is_io && !self.is_full()
     }
 
+    /// Whether what was durable is gone, which no later start brings back.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, OpenError::Checkpoint(CheckpointError::Damaged { .. }))
+    }
+
     /// Whether the directory is another's, or a later release's.
     pub fn is_foreign(&self) -> bool {
         matches!(

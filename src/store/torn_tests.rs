@@ -2,12 +2,14 @@
 //! awkward size.
 
 use super::commit::{COMMIT_BYTES, Step};
+use super::data_dir::FAILED_FILE;
 use super::fixture::{Bench, EPOCH, batch, id, read_range};
 use super::{Durability, Store, StoredLog};
 use crate::base::Offset;
+use crate::io::disk::faulty::{Fault, Operation};
 use crate::io::disk::{Disk, FaultyDisk, Open};
 use crate::log::LogSettings;
-use crate::record::check_produced;
+use crate::record::{check_produced, patch};
 use crate::store::threads::Hands;
 use crate::wal;
 use bytes::Bytes;
@@ -68,17 +70,29 @@ fn overwrite(disk: &FaultyDisk, path: &Path, from: u64, to: u64, with: u8) {
     file.write_at(&[IoSlice::new(&vec![with; (to - from) as usize])], from).expect("written");
 }
 
+/// The first batches of [`numbered`], as they are stored.
+fn sent(count: usize) -> Vec<u8> {
+    let batches = (0..count).map(|at| {
+        let mut batch = numbered(at as u8).to_vec();
+        patch(&mut batch, Offset(at as i64), EPOCH);
+        batch
+    });
+    batches.flatten().collect()
+}
+
 /// Opens what a cut left, appends, is killed, and opens again.
 fn goes_on(disk: FaultyDisk, durability: Durability, whole: usize, what: &str) {
     let (store, mut hands) = bench(disk.clone(), durability).try_open_by_hand().expect("it opens");
     let recovered = log(&store);
     assert_eq!(recovered.watermarks().durable, Offset(whole as i64), "{what}");
     let before = stored(&recovered);
+    assert!(before == sent(whole), "{what}: other bytes");
     append(&store, &mut hands, &batch(&[b"after"]), durability == Durability::Os);
     drop((recovered, hands, store));
     let (store, _hands) = bench(disk.kill(), durability).try_open_by_hand().expect("it opens again");
     let again = log(&store);
     assert_eq!(again.watermarks().durable, Offset(whole as i64 + 1), "{what}: something stale fits");
+    assert_eq!(store.recovery().tails, 0, "{what}: cut twice");
     let after = stored(&again);
     assert!(after.starts_with(&before), "{what}: what was there changed");
     assert!(after.windows(5).any(|window| window == b"after"), "{what}: what came after is not there");
@@ -165,6 +179,22 @@ fn a_segment_cut_at_every_byte_of_the_last_three_batches() {
     cut_last_three(&six(Durability::Os, Some(2), 1 << 30), 0, "behind the checkpoint");
     let three = 3 * each() as u32;
     cut_last_three(&six(Durability::Os, Some(1), three), 3, "a segment that was begun after the checkpoint");
+}
+
+/// A cut that can't be synced is final, whatever it says was missing: the cut bytes look clean in memory.
+#[test]
+fn a_cut_that_cannot_be_synced_leaves_the_mark() {
+    let path = Bench::dir().join("topic1-0/00000000000000000000.log");
+    let disk = six(Durability::Os, None, 1 << 30);
+    for fault in [Fault::Io, Fault::Full] {
+        let disk = disk.kill();
+        let file = disk.open(&path, Open::ReadWrite).expect("it is there");
+        file.set_len(6 * each() - 1).expect("cut");
+        disk.fail(Operation::Sync, "00000000000000000000.log", 0, fault);
+        let error = bench(disk.clone(), Durability::Os).try_open_by_hand().err().expect("a sync fails");
+        assert!(error.is_device(), "{fault:?}: {error}");
+        assert!(disk.exists(&Bench::dir().join(FAILED_FILE)).expect("asked"), "{fault:?}");
+    }
 }
 
 /// The files of the write-ahead log.

@@ -3,6 +3,7 @@
 use super::{Cut, Opening};
 use crate::base::{Offset, Timestamp};
 use crate::io::disk::Open;
+use crate::log::files::synced;
 use crate::log::growth::Growth;
 use crate::log::segment::Segment;
 use crate::log::survey::{Depth, Expect, Flaw, Indexes, Survey, batches_after, survey};
@@ -86,7 +87,7 @@ impl Opening<'_> {
         }
         let file = active.log().file()?;
         file.set_len(position)?;
-        file.sync_data()?;
+        synced(file.sync_data())?;
         Ok(Cut { file: active.name(), position, bytes: len - position, kind: flaw.kind, kept })
     }
 
@@ -99,7 +100,7 @@ impl Opening<'_> {
             file.write_at(&[io::IoSlice::new(&bytes)], at - start)?;
             at += bytes.len() as u64;
         }
-        file.sync_data()?;
-        self.env.disk.sync_dir(self.dir)
+        synced(file.sync_data())?;
+        synced(self.env.disk.sync_dir(self.dir))
     }
 }
