@@ -46,7 +46,8 @@ pub struct History {
     pub last_read: Vec<Place>,
 }
 
-/// An anomaly. The names are those of the field's history checkers.
+/// An anomaly. The names are those of the field's history checkers, and those of their fields say what they are.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A producer gave a value up, though it would have tried for ever.

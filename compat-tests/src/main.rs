@@ -3,29 +3,9 @@
 //! `compat-tests all --binary PATH [--long] [--write-docs] [part...]` runs the parts; `compat-tests client ...` is the rdkafka crate as one
 //! of the client programs; `compat-tests record ...` writes down what clients send (recorder.rs).
 
-mod admin;
-mod broker;
-mod client_table;
-mod clients;
-mod differences;
-mod history;
-mod parts;
-mod ports;
-mod probe;
-mod raw_producer;
-mod rdkafka_client;
-mod record;
-mod recorder;
-mod report;
-mod rng;
-mod schema;
-mod scrape;
-mod seeds;
-mod tmpfs;
-mod traffic;
-
-use parts::Context;
-use report::{Report, say};
+use compat_tests::parts::{self, Context};
+use compat_tests::report::{self, Report, say};
+use compat_tests::{client_table, clients, rdkafka_client, recorder, rng, seeds};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -126,7 +126,7 @@ pub fn batch(records: usize, value_bytes: usize) -> Bytes {
 }
 
 fn value(rng: &mut Rng, bytes: usize) -> Bytes {
-    let words = std::iter::repeat_with(|| rng.next().to_be_bytes());
+    let words = std::iter::repeat_with(|| rng.bits().to_be_bytes());
     words.flatten().take(bytes).collect()
 }
 

@@ -381,7 +381,7 @@ fn bytes(fill: &mut Fill<'_>) -> Vec<u8> {
         Fill::Bomb { .. } => Vec::new(),
         Fill::Random(rng) => {
             let length = rng.below(200);
-            (0..length).map(|_| rng.next() as u8).collect()
+            (0..length).map(|_| rng.bits() as u8).collect()
         }
     }
 }

@@ -40,7 +40,7 @@ fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<Stri
             return Err(format!("the broker ended by itself before kill {cycle}"));
         }
         broker.kill();
-        if rng.next().is_multiple_of(KILLED_STARTS) {
+        if rng.bits().is_multiple_of(KILLED_STARTS) {
             setup.start_and_kill(millis(&mut rng, START_LIFE_MS))?;
         }
         broker = setup.start().map_err(|error| format!("start after kill {cycle}: {error}"))?;

@@ -63,7 +63,7 @@ fn cases() -> Vec<Case> {
     };
     let large = |number: i64| {
         let mut rng = Rng::new(number.unsigned_abs());
-        let value: Vec<u8> = (0..LARGE_BYTES / 8).flat_map(|_| rng.next().to_be_bytes()).collect();
+        let value: Vec<u8> = (0..LARGE_BYTES / 8).flat_map(|_| rng.bits().to_be_bytes()).collect();
         Row::new(0, Some(b"large"), Some(&value), FIRST_MS + number)
     };
     let mut cases = vec![

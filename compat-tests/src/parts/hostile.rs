@@ -177,7 +177,7 @@ fn mutate(frame: &mut Vec<u8>, rng: &mut Rng) {
             0 => frame[at] ^= 1 << rng.below(8),
             1 => frame[at] = [0, 0xff, 0x7f, 0x80, 1][rng.below(5)],
             2 => frame.truncate(at.max(8)),
-            3 => frame.insert(at, rng.next() as u8),
+            3 => frame.insert(at, rng.bits() as u8),
             4 => {
                 let end = (at + 4).min(frame.len());
                 frame[at..end].fill([0xff, 0x7f, 0x80, 0][rng.below(4)]);

@@ -1,0 +1,52 @@
+//! What is measured: names, words, units, and which way is better.
+
+/// One measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its key in the results.
+    pub name: &'static str,
+    /// What it is, with its unit, as the head of a column.
+    pub label: &'static str,
+    /// Whether less is better.
+    pub less_is_better: bool,
+    /// Digits after the point.
+    pub digits: usize,
+}
+
+const fn less(name: &'static str, label: &'static str, digits: usize) -> Measure {
+    Measure { name, label, less_is_better: true, digits }
+}
+
+const fn more(name: &'static str, label: &'static str, digits: usize) -> Measure {
+    Measure { name, label, less_is_better: false, digits }
+}
+
+/// All of them, in the order of columns.
+pub const ALL: &[Measure] = &[
+    // CPU of the machine less that of the clients, the kernel's write-back included: the figure that survives
+    less("machine_cpu_s_per_gib", "CPU s/GiB, machine less client", 2),
+    less("broker_cpu_s_per_gib", "CPU s/GiB, broker process", 2),
+    more("mb_per_s", "MB/s", 1),
+    more("records_per_s", "records/s", 0),
+    less("peak_mib", "peak memory, MiB", 0),
+    less("bound_mib", "bound of memory, MiB", 0),
+    less("disk_bytes_per_byte", "bytes to disk per byte", 2),
+    less("produce_p50_ms", "produce p50, ms", 2),
+    less("produce_p99_ms", "produce p99, ms", 2),
+    less("produce_p999_ms", "produce p99.9, ms", 2),
+    less("produce_max_ms", "produce max, ms", 1),
+    less("end_to_end_p50_ms", "end to end p50, ms", 2),
+    less("end_to_end_p99_ms", "end to end p99, ms", 2),
+    less("end_to_end_p999_ms", "end to end p99.9, ms", 2),
+    less("end_to_end_max_ms", "end to end max, ms", 1),
+    less("first_answer_ms", "first answer, ms", 1),
+    less("resident_mib", "resident memory, MiB", 1),
+    less("distribution_mib", "distribution, MiB", 1),
+    less("create_s", "creating, s", 1),
+    less("cpu_ms_per_s", "CPU ms per second", 1),
+];
+
+/// The measure of this name.
+pub fn of(name: &str) -> Option<&'static Measure> {
+    ALL.iter().find(|measure| measure.name == name)
+}

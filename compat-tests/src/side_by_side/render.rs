@@ -1,0 +1,1 @@
+//! docs/benchmarks.md, docs/cost.md and their plots, from the results alone.
