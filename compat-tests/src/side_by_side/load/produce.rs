@@ -1,0 +1,126 @@
+//! Produces as fast as the client can, or at a rate, for a time or up to a number of bytes.
+
+use super::payload::Payload;
+use super::{CLIENT_WAIT, until};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A pause while the client's queue is full.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_micros(500);
+/// Records between two looks at the clock.
+const CLOCK_EVERY: u64 = 64;
+
+/// What is produced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// `host:port`.
+    pub bootstrap: String,
+    /// Topic, which exists, and how many partitions it has; records go to one after the other.
+    pub topic: String,
+    /// See `topic`.
+    pub partitions: i32,
+    /// Bytes of a value.
+    pub record_bytes: usize,
+    /// Ends after so much payload.
+    pub bytes_max: u64,
+    /// Ends after so long, seconds.
+    pub seconds_max: f64,
+    /// Records a second; none: as fast as the client can.
+    pub rate: Option<f64>,
+    /// Properties of the client.
+    pub client: BTreeMap<String, String>,
+    /// Seed of the payload.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// Acknowledged records.
+    pub records: u64,
+    /// Payload bytes in them.
+    pub bytes: u64,
+    /// From the first send to the last acknowledgement, seconds.
+    pub seconds: f64,
+}
+
+#[derive(Default)]
+struct Counts {
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+}
+
+struct Deliveries(Arc<Counts>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let count = if result.is_ok() { &self.0.acknowledged } else { &self.0.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Produces. One record to each partition goes before it is ready, so that files and connections exist.
+pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &job.bootstrap);
+    job.client.iter().for_each(|(key, value)| {
+        config.set(key, value);
+    });
+    let counts = Arc::<Counts>::default();
+    let producer: ThreadedProducer<Deliveries> =
+        config.create_with_context(Deliveries(Arc::clone(&counts))).map_err(|error| error.to_string())?;
+    let mut payload = Payload::new(job.seed, job.record_bytes);
+    (0..job.partitions).try_for_each(|partition| send(&producer, &job.topic, partition, payload.value()))?;
+    flush(&producer)?;
+    let before = counts.acknowledged.load(Ordering::Relaxed);
+    ready();
+    let begun = Instant::now();
+    let records_max = job.bytes_max / job.record_bytes as u64;
+    let mut sent = 0;
+    while sent < records_max && (sent % CLOCK_EVERY != 0 || begun.elapsed().as_secs_f64() < job.seconds_max) {
+        if let Some(rate) = job.rate.filter(|_| sent % CLOCK_EVERY == 0) {
+            until(begun, Duration::from_secs_f64(sent as f64 / rate));
+        }
+        let partition = i32::try_from(sent % u64::from(job.partitions.unsigned_abs())).expect("an i32");
+        send(&producer, &job.topic, partition, payload.value())?;
+        sent += 1;
+    }
+    flush(&producer)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let records = counts.acknowledged.load(Ordering::Relaxed) - before;
+    match counts.failed.load(Ordering::Relaxed) {
+        0 => Ok(Done { records, bytes: records * job.record_bytes as u64, seconds }),
+        failed => Err(format!("{failed} records were refused")),
+    }
+}
+
+fn flush(producer: &ThreadedProducer<Deliveries>) -> Result<(), String> {
+    producer.flush(CLIENT_WAIT).map_err(|error| format!("flush: {error}"))
+}
+
+fn send(producer: &ThreadedProducer<Deliveries>, topic: &str, partition: i32, value: &[u8]) -> Result<(), String> {
+    let mut record: BaseRecord<'_, (), [u8]> = BaseRecord::to(topic).partition(partition).payload(value);
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                record = back;
+                std::thread::sleep(QUEUE_FULL_PAUSE);
+            }
+            Err((error, _)) => return Err(format!("send: {error}")),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The machine, the programs and their settings, for the head of the page.
+
+use super::results::Machine;
+use super::run::Whole;
+use super::systems::System;
+use std::path::Path;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Versions that are compared; the harness's pom.xml and Cargo.toml pin them.
+const VERSIONS: &[(&str, &str)] = &[
+    ("Apache Kafka", "4.4.0, one KRaft node, from Maven"),
+    ("clients", "rdkafka crate 0.39.0 (librdkafka 2.12.1); kafka-tools 4.3.1"),
+];
+
+/// The commit of a work tree; `-dirty` behind it when source that makes the broker differs.
+pub fn commit(top: &Path) -> Result<String, String> {
+    let git = |args: &[&str]| {
+        let output =
+            Command::new("git").args(args).current_dir(top).output().map_err(|error| format!("git: {error}"))?;
+        Ok::<_, String>(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let head = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock"])?;
+    Ok(if changed.is_empty() { head } else { format!("{head}-dirty") })
+}
+
+/// What is known of the run before it begins; the time of a run that goes on is kept.
+pub fn describe(whole: &Whole, seed: u64) -> Machine {
+    let kept = Machine::load(&whole.out).ok().filter(|kept| whole.resume && kept.commit == whole.commit);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let settings = System::ALL.iter().map(|system| (system.name().to_owned(), system.described()));
+    Machine {
+        commit: whole.commit.clone(),
+        at: kept.as_ref().map_or(now, |kept| kept.at),
+        took_s: kept.map_or(0, |kept| kept.took_s),
+        command: whole.command.clone(),
+        seed,
+        facts: facts(whole),
+        settings: settings.collect(),
+    }
+}
+
+fn facts(whole: &Whole) -> Vec<(String, String)> {
+    let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let after = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':').map_or("unknown", |(_, value)| value.trim()).to_owned()
+    };
+    let processor = after(&text("/proc/cpuinfo"), "model name");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = after(&text("/proc/meminfo"), "MemTotal");
+    let mut facts = vec![
+        ("processor".to_owned(), format!("{processor}, {cores} cores, a virtual machine")),
+        ("memory".to_owned(), memory),
+        ("kernel".to_owned(), text("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("file system of the data".to_owned(), file_system(&whole.disk)),
+        ("Java".to_owned(), java()),
+    ];
+    facts.extend(VERSIONS.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())));
+    facts
+}
+
+fn java() -> String {
+    let output = Command::new("java").arg("-version").output();
+    output.map_or_else(
+        |_| "none".to_owned(),
+        |output| String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned(),
+    )
+}
+
+/// Type and options of the mount that holds a directory.
+fn file_system(dir: &Path) -> String {
+    let _ = std::fs::create_dir_all(dir);
+    let output =
+        Command::new("findmnt").args(["--noheadings", "--output", "FSTYPE,OPTIONS", "--target"]).arg(dir).output();
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(", "),
+    )
+}

@@ -1,0 +1,468 @@
+//! What is measured: groups of cells. Within a group the systems take turns in every round, each with a fresh start and
+//! the same warm-up; a start is shared by all cells of a group.
+
+use super::load::produce;
+use super::systems::System;
+use crate::rng::Rng;
+use std::collections::BTreeMap;
+
+/// Systems of the groups: with the floor, and with Kafka that flushes.
+const WITH_FLOOR: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync, System::Floor];
+const WITH_FLUSH: &[System] = &[System::Kafka, System::KafkaFlush, System::OttlaOs, System::OttlaFsync];
+const BROKERS: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync];
+/// Those of the pairs on the same pages.
+const PAIRS: &[System] = &[System::Kafka, System::OttlaOs, System::Floor];
+
+/// How much is done; a whole run stays within 75 minutes, a quick one within two.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Rounds, and rounds of the pairs with the floor.
+    pub rounds: u32,
+    /// See `rounds`.
+    pub pair_rounds: u32,
+    /// Most payload of one measurement, and its longest time.
+    pub bytes: u64,
+    /// See `bytes`.
+    pub seconds: f64,
+    /// Warm-up after a start, and before a latency is timed.
+    pub warm_up_s: f64,
+    /// How long a latency is timed.
+    pub latency_s: f64,
+    /// What "many" is: connections, partitions.
+    pub many: u32,
+    /// How long an idle or trickling broker is watched.
+    pub watch_s: f64,
+}
+
+impl Size {
+    /// A whole run.
+    pub const FULL: Size = Size {
+        rounds: 3,
+        pair_rounds: 5,
+        bytes: 768 << 20,
+        seconds: 5.0,
+        warm_up_s: 3.0,
+        latency_s: 15.0,
+        many: 10_000,
+        watch_s: 10.0,
+    };
+    /// A smoke test, which judges no times.
+    pub const QUICK: Size = Size {
+        rounds: 1,
+        pair_rounds: 1,
+        bytes: 8 << 20,
+        seconds: 0.5,
+        warm_up_s: 0.2,
+        latency_s: 0.5,
+        many: 100,
+        watch_s: 0.5,
+    };
+}
+
+/// Where data lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the disk below `target`.
+    Disk,
+    /// In a file system in memory, so that the disk has no say.
+    Memory,
+}
+
+/// Cells that share starts.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: &'static str,
+    /// Who takes part, in the order of the first round; it turns by one in each.
+    pub systems: &'static [System],
+    /// How often.
+    pub rounds: u32,
+    /// Where.
+    pub place: Place,
+    /// The cells.
+    pub cells: Vec<Spec>,
+}
+
+/// One cell.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name after the group's.
+    pub name: String,
+    /// What is done, in a sentence.
+    pub about: String,
+    /// What distinguishes it, by name.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// The work.
+    pub work: Work,
+}
+
+/// The kinds of work; each sentence names the fields in their order.
+#[allow(missing_docs)]
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Produce as fast as the client can.
+    Produce(Flow),
+    /// Read what is there: from page cache, or from the disk.
+    Read { consumers: u32, cold: bool },
+    /// Read at the tail what is produced at this rate, bytes a second; the cost of producing alone is taken off.
+    Tail { consumers: u32, rate_bytes: f64 },
+    /// Latency at so many records of 1 KiB a second, maybe beside a load that rolls segments.
+    Latency { rate: f64, beside: bool },
+    /// Start of the process: empty, or after kill -9 with so many partitions and so many bytes just written.
+    Start { partitions: u32, unflushed: u64 },
+    /// Resident memory of so many idle connections.
+    Connections(u32),
+    /// So many partitions, idle or with a record a second in each.
+    Partitions { count: u32, trickle: bool },
+    /// So many consumers of all partitions at a trickle.
+    Watchers { consumers: u32, partitions: u32 },
+    /// Kafka's own performance tools.
+    ProducerTool,
+    /// See `ProducerTool`.
+    ConsumerTool,
+    /// Produce as given, then read it.
+    Drawn(Flow),
+}
+
+/// Shape of a stream of records.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Bytes of a value.
+    pub record_bytes: usize,
+    /// Partitions of the topic.
+    pub partitions: i32,
+    /// `1` or `all`.
+    pub acks: &'static str,
+    /// `compression.type`.
+    pub codec: &'static str,
+    /// `linger.ms` and `batch.size`.
+    pub linger_ms: u32,
+    /// See `linger_ms`.
+    pub batch_bytes: u32,
+}
+
+impl Flow {
+    /// The one that targets speak of; `batch.size` is librdkafka's default.
+    pub const BASE: Flow =
+        Flow { record_bytes: 1024, partitions: 4, acks: "all", codec: "none", linger_ms: 5, batch_bytes: 1_000_000 };
+
+    /// Properties of the client.
+    pub fn client(&self) -> BTreeMap<String, String> {
+        let pairs = [
+            ("acks", self.acks.to_owned()),
+            ("compression.type", self.codec.to_owned()),
+            ("linger.ms", self.linger_ms.to_string()),
+            ("batch.size", self.batch_bytes.to_string()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// As a job.
+    pub fn job(&self, bootstrap: &str, topic: &str, bytes_max: u64, seconds_max: f64) -> produce::Job {
+        produce::Job {
+            bootstrap: bootstrap.to_owned(),
+            topic: topic.to_owned(),
+            partitions: self.partitions,
+            record_bytes: self.record_bytes,
+            bytes_max,
+            seconds_max,
+            rate: None,
+            client: self.client(),
+            seed: self.record_bytes as u64,
+        }
+    }
+
+    fn parameters(&self) -> BTreeMap<String, serde_json::Value> {
+        let mut parameters = BTreeMap::new();
+        parameters.insert("record_bytes".to_owned(), self.record_bytes.into());
+        parameters.insert("partitions".to_owned(), self.partitions.into());
+        parameters.insert("acks".to_owned(), self.acks.into());
+        parameters.insert("codec".to_owned(), self.codec.into());
+        parameters.insert("linger_ms".to_owned(), self.linger_ms.into());
+        parameters.insert("batch_bytes".to_owned(), self.batch_bytes.into());
+        parameters
+    }
+
+    fn words(&self) -> String {
+        let partitions = if self.partitions == 1 { "partition" } else { "partitions" };
+        format!(
+            "records of {} bytes, {} {partitions}, acks={}, {}, linger.ms={}, batch.size={}",
+            self.record_bytes,
+            self.partitions,
+            self.acks,
+            if self.codec == "none" { "no compression" } else { self.codec },
+            self.linger_ms,
+            self.batch_bytes
+        )
+    }
+}
+
+/// The whole plan.
+pub fn groups(size: Size, seed: u64) -> Vec<Group> {
+    let disk = |name, systems, rounds, cells| Group { name, systems, rounds, place: Place::Disk, cells };
+    let rounds = size.rounds;
+    vec![
+        disk("start", BROKERS, rounds, start(size)),
+        disk("produce", WITH_FLOOR, rounds, produce_cells()),
+        disk("consume", WITH_FLOOR, rounds, consume()),
+        disk("latency", WITH_FLUSH, rounds, latency()),
+        disk("scale", BROKERS, rounds, scale(size)),
+        Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor() },
+        disk("tools", BROKERS, rounds, tools()),
+        disk("drawn", WITH_FLOOR, rounds, vec![drawn(seed)]),
+    ]
+}
+
+fn spec(name: impl Into<String>, about: impl Into<String>, parameters: &[(&str, u64)], work: Work) -> Spec {
+    let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    Spec { name: name.into(), about: about.into(), parameters, work }
+}
+
+fn flow(name: impl Into<String>, flow: Flow) -> Spec {
+    let about = format!("Produce: {}.", flow.words());
+    Spec { name: name.into(), about, parameters: flow.parameters(), work: Work::Produce(flow) }
+}
+
+/// The base, each factor alone, and the pairs of all factors.
+fn produce_cells() -> Vec<Spec> {
+    let mut cells = vec![flow("base", Flow::BASE)];
+    for record_bytes in [100, 10_240, 102_400] {
+        cells.push(flow(format!("record-{record_bytes}"), Flow { record_bytes, ..Flow::BASE }));
+    }
+    for partitions in [100, 1_000] {
+        cells.push(flow(format!("partitions-{partitions}"), Flow { partitions, ..Flow::BASE }));
+    }
+    cells.extend(pairwise().into_iter().map(|one| {
+        let (batch, codec) = (if one.linger_ms == 0 { "small" } else { "large" }, one.codec);
+        let name = format!("{}b-{}p-acks-{}-{codec}-{batch}", one.record_bytes, one.partitions, one.acks);
+        flow(name, one)
+    }));
+    cells
+}
+
+/// Rows in which every pair of values of two factors occurs (a test says so), without those that [`produce_cells`] has.
+/// Batches are large (linger 5 ms, up to a million bytes) or small (no linger, 16 KiB).
+fn pairwise() -> Vec<Flow> {
+    let row = |record_bytes, partitions, acks, codec, large| {
+        let (linger_ms, batch_bytes) = if large { (5, 1_000_000) } else { (0, 16_384) };
+        Flow { record_bytes, partitions, acks, codec, linger_ms, batch_bytes }
+    };
+    vec![
+        row(100, 4, "1", "lz4", false),
+        row(100, 100, "all", "lz4", true),
+        row(100, 1_000, "1", "none", false),
+        row(1_024, 100, "1", "lz4", false),
+        row(1_024, 1_000, "all", "lz4", false),
+        row(10_240, 4, "1", "none", false),
+        row(10_240, 100, "all", "none", false),
+        row(10_240, 1_000, "1", "lz4", true),
+        row(102_400, 4, "all", "lz4", false),
+        row(102_400, 100, "1", "none", true),
+        row(102_400, 1_000, "all", "none", true),
+    ]
+}
+
+fn consume() -> Vec<Spec> {
+    let mut cells = Vec::new();
+    for (consumers, megabytes) in [(1, 100), (4, 50), (16, 20)] {
+        cells.push(spec(
+            format!("tail-{consumers}"),
+            format!("{consumers} at the tail of {megabytes} MB/s of 1 KiB; what producing alone costs is taken off."),
+            &[("consumers", consumers)],
+            Work::Tail { consumers: consumers as u32, rate_bytes: megabytes as f64 * 1e6 },
+        ));
+    }
+    for consumers in [1, 4, 16] {
+        cells.push(spec(
+            format!("cache-{consumers}"),
+            format!("{consumers} read the same records of 1 KiB from page cache, from the first offset on."),
+            &[("consumers", consumers)],
+            Work::Read { consumers: consumers as u32, cold: false },
+        ));
+    }
+    for consumers in [1, 4] {
+        cells.push(spec(
+            format!("cold-{consumers}"),
+            format!("{consumers} read the same records of 1 KiB, none of which is in memory."),
+            &[("consumers", consumers)],
+            Work::Read { consumers: consumers as u32, cold: true },
+        ));
+    }
+    cells
+}
+
+fn latency() -> Vec<Spec> {
+    let mut cells = Vec::new();
+    for rate in [1_000, 20_000] {
+        cells.push(spec(
+            rate.to_string(),
+            format!("{rate} records of 1 KiB a second, acks=all, linger.ms=0, 4 partitions, a consumer at the tail."),
+            &[("rate", rate)],
+            Work::Latency { rate: rate as f64, beside: false },
+        ));
+    }
+    cells.push(spec(
+        "checkpoints",
+        "1,000 records of 1 KiB a second as above, beside 20 MB/s into a topic with segment.bytes=16 MiB; Ottla's write-ahead \
+         log is small enough (256 MiB) for a checkpoint every few seconds.",
+        &[("rate", 1_000)],
+        Work::Latency { rate: 1_000.0, beside: true },
+    ));
+    cells
+}
+
+fn start(size: Size) -> Vec<Spec> {
+    let many = size.many;
+    let unflushed = size.bytes.min(256 << 20);
+    vec![
+        spec(
+            "empty",
+            "From the spawning of the process to its first answer, on a formatted, empty directory; the size of what is \
+             installed.",
+            &[],
+            Work::Start { partitions: 0, unflushed: 0 },
+        ),
+        spec(
+            "killed-little",
+            "The same after kill -9 with 8 partitions and 1 MiB written at last.",
+            &[("partitions", 8)],
+            Work::Start { partitions: 8, unflushed: 1 << 20 },
+        ),
+        spec(
+            "killed-much",
+            format!("The same after kill -9 with 8 partitions and {} MiB written at last.", unflushed >> 20),
+            &[("partitions", 8)],
+            Work::Start { partitions: 8, unflushed },
+        ),
+        spec(
+            format!("killed-{many}-partitions"),
+            format!("The same after kill -9 with {many} partitions and {} MiB written at last.", unflushed >> 20),
+            &[("partitions", u64::from(many))],
+            Work::Start { partitions: many, unflushed },
+        ),
+    ]
+}
+
+fn scale(size: Size) -> Vec<Spec> {
+    let many = size.many;
+    let mut cells = vec![spec("idle", "Memory after the start, nothing to do.", &[], Work::Connections(0))];
+    for connections in [many / 100, many / 10, many] {
+        cells.push(spec(
+            format!("connections-{connections}"),
+            format!("Memory with {connections} connections that have asked for ApiVersions and are idle."),
+            &[("connections", u64::from(connections))],
+            Work::Connections(connections),
+        ));
+    }
+    for count in [many / 100, many / 10, many] {
+        cells.push(spec(
+            format!("partitions-{count}"),
+            format!("Memory and CPU with {count} partitions, idle."),
+            &[("partitions", u64::from(count))],
+            Work::Partitions { count, trickle: false },
+        ));
+    }
+    cells.push(spec(
+        format!("trickle-{many}"),
+        format!("Memory and CPU with {many} partitions at one record of 1 KiB a second each."),
+        &[("partitions", u64::from(many))],
+        Work::Partitions { count: many, trickle: true },
+    ));
+    for consumers in [1, size.many / 100] {
+        cells.push(spec(
+            format!("watchers-{consumers}"),
+            format!("{consumers} consumers of {many} partitions each, with 1,000 records a second over all of them."),
+            &[("consumers", u64::from(consumers)), ("partitions", u64::from(many))],
+            Work::Watchers { consumers, partitions: many },
+        ));
+    }
+    cells
+}
+
+fn floor() -> Vec<Spec> {
+    let mut produce = flow("produce", Flow::BASE);
+    produce.about = format!("{} Data in a file system in memory, systems in turn.", produce.about);
+    let about = "One consumer reads records of 1 KiB from page cache, systems in turn.";
+    vec![produce, spec("consume", about, &[("consumers", 1)], Work::Read { consumers: 1, cold: false })]
+}
+
+fn tools() -> Vec<Spec> {
+    vec![
+        spec("producer", "kafka-producer-perf-test: records of 1 KiB, its defaults.", &[], Work::ProducerTool),
+        spec("consumer", "kafka-consumer-perf-test: records of 1 KiB, its defaults.", &[], Work::ConsumerTool),
+    ]
+}
+
+/// A workload that nobody chose.
+fn drawn(seed: u64) -> Spec {
+    let mut rng = Rng::new(seed);
+    let mut between = |from: f64, to: f64| from * (to / from).powf(rng.below(1_001) as f64 / 1_000.0);
+    let record_bytes = between(20.0, 200_000.0) as usize;
+    let partitions = between(1.0, 500.0) as i32;
+    let batch_bytes = between(4_096.0, 1_000_000.0) as u32;
+    let acks = ["1", "all"][rng.below(2)];
+    let codec = ["none", "gzip", "snappy", "lz4", "zstd"][rng.below(5)];
+    let linger_ms = [0, 1, 5, 20, 100][rng.below(5)];
+    let flow = Flow { record_bytes, partitions, acks, codec, linger_ms, batch_bytes };
+    let about = format!("Drawn by seed {seed}: {}; then one consumer reads it.", flow.words());
+    Spec { name: "produce-and-consume".to_owned(), about, parameters: flow.parameters(), work: Work::Drawn(flow) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn factors(flow: &Flow) -> [String; 5] {
+        let large = flow.linger_ms > 0;
+        [
+            flow.record_bytes.to_string(),
+            flow.partitions.to_string(),
+            flow.acks.to_owned(),
+            flow.codec.to_owned(),
+            large.to_string(),
+        ]
+    }
+
+    #[test]
+    fn every_pair_of_values_of_two_factors_is_produced() {
+        let flows: Vec<Flow> = produce_cells()
+            .into_iter()
+            .map(|cell| match cell.work {
+                Work::Produce(flow) => flow,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let rows: Vec<[String; 5]> = flows.iter().map(factors).collect();
+        let values: Vec<BTreeSet<&String>> = (0..5).map(|at| rows.iter().map(|row| &row[at]).collect()).collect();
+        assert_eq!(values.iter().map(BTreeSet::len).collect::<Vec<_>>(), [4, 3, 2, 2, 2]);
+        for one in 0..5 {
+            for other in one + 1..5 {
+                let seen: BTreeSet<_> = rows.iter().map(|row| (&row[one], &row[other])).collect();
+                let missing: Vec<_> = values[one]
+                    .iter()
+                    .flat_map(|a| values[other].iter().map(move |b| (*a, *b)))
+                    .filter(|pair| !seen.contains(pair))
+                    .collect();
+                assert!(missing.is_empty(), "{missing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_a_seed_draws_the_same_again() {
+        for size in [Size::FULL, Size::QUICK] {
+            let groups = groups(size, 5);
+            let names: Vec<String> = groups
+                .iter()
+                .flat_map(|group| group.cells.iter().map(move |cell| format!("{}/{}", group.name, cell.name)))
+                .collect();
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+        }
+        for seed in 0..1_000 {
+            let (one, other) = (drawn(seed), drawn(seed));
+            assert_eq!(one.about, other.about);
+        }
+        assert_ne!(drawn(1).about, drawn(2).about);
+    }
+}

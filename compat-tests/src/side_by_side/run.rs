@@ -1,0 +1,240 @@
+//! A run: starts the systems in turn, measures what is missing, and writes every measurement down at once.
+
+use super::plan::{Group, Place, Spec, Work};
+use super::results::{Cell, Run};
+use super::systems::{Running, Site, System};
+use super::work::{Bench, Outcome, Stage, Trouble, consume, latency, produce, scale, start, tools};
+use crate::report::say;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What belongs to the run as a whole.
+pub struct Whole {
+    /// Programs and sizes.
+    pub bench: Bench,
+    /// Where results go.
+    pub out: PathBuf,
+    /// Where data goes: on a disk, and in memory.
+    pub disk: PathBuf,
+    /// See `disk`.
+    pub memory: PathBuf,
+    /// The commit that is measured.
+    pub commit: String,
+    /// Options to repeat a single cell with.
+    pub command: String,
+    /// Names or beginnings of names of cells; empty means all.
+    pub chosen: Vec<String>,
+    /// Keep what was measured on the same commit.
+    pub resume: bool,
+}
+
+impl Whole {
+    fn wants(&self, group: &Group, spec: &Spec) -> bool {
+        let name = format!("{}/{}", group.name, spec.name);
+        self.chosen.is_empty() || self.chosen.iter().any(|chosen| name.starts_with(chosen.as_str()))
+    }
+
+    /// Measures one group; the number of measurements that went wrong.
+    pub fn group(&self, group: &Group) -> Result<u32, String> {
+        let specs: Vec<&Spec> = group.cells.iter().filter(|spec| self.wants(group, spec)).collect();
+        let mut cells = specs.iter().map(|spec| self.cell(group, spec)).collect::<Result<Vec<_>, _>>()?;
+        let mut broken = 0;
+        for round in 1..=group.rounds {
+            for turn in 0..group.systems.len() {
+                let system = group.systems[(turn + round as usize - 1) % group.systems.len()];
+                let missing: Vec<usize> = (0..specs.len())
+                    .filter(|at| !cells[*at].has(system.name(), round))
+                    .filter(|at| !cells[*at].cannot.contains_key(system.name()))
+                    .collect();
+                broken += self.turn(group, system, round, &specs, &missing, &mut cells)?;
+            }
+        }
+        Ok(broken)
+    }
+
+    /// What was measured before, or nothing yet.
+    fn cell(&self, group: &Group, spec: &Spec) -> Result<Cell, String> {
+        let name = format!("{}/{}", group.name, spec.name);
+        let fresh = Cell {
+            cell: name.clone(),
+            about: spec.about.clone(),
+            parameters: spec.parameters.clone(),
+            commit: self.commit.clone(),
+            command: format!("{} {name}", self.command),
+            cannot: Default::default(),
+            runs: Vec::new(),
+        };
+        let path = fresh.path(&self.out);
+        if !self.resume || !path.exists() {
+            return Ok(fresh);
+        }
+        let kept: Cell = super::results::load(&path)?;
+        Ok(if kept.commit == self.commit && kept.about == fresh.about { kept } else { fresh })
+    }
+
+    /// One system's turn in a round: all cells that are missing.
+    fn turn(
+        &self,
+        group: &Group,
+        system: System,
+        round: u32,
+        specs: &[&Spec],
+        missing: &[usize],
+        cells: &mut [Cell],
+    ) -> Result<u32, String> {
+        let mut broken = 0;
+        let mut host = Host::new(self, group, system);
+        for at in missing {
+            let (spec, cell) = (specs[*at], &mut cells[*at]);
+            let begun = Instant::now();
+            let outcome = host.measure(spec);
+            let took = begun.elapsed().as_secs_f64();
+            let name = format!("{:<44} {:<12} round {round}", cell.cell, system.name());
+            match outcome {
+                Ok(values) => {
+                    say(&format!("{name} {took:5.1} s  {}", words(&values)));
+                    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                    cell.runs.push(Run { system: system.name().to_owned(), round, at, values });
+                }
+                Err(Trouble::Cannot(why)) => {
+                    say(&format!("{name} {took:5.1} s  cannot: {why}"));
+                    cell.cannot.insert(system.name().to_owned(), why);
+                }
+                Err(Trouble::Broken(why)) => {
+                    say(&format!("{name} {took:5.1} s  FAILED: {why}"));
+                    broken += 1;
+                    // What is left of it must not disturb the next one.
+                    host.end();
+                }
+            }
+            cell.save(&self.out)?;
+        }
+        Ok(broken)
+    }
+}
+
+fn words(values: &super::work::Values) -> String {
+    values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A system for the cells of one turn: started when the first of them needs it running, ended with the turn.
+struct Host<'a> {
+    whole: &'a Whole,
+    group: &'a Group,
+    system: System,
+    dir: Option<tempfile::TempDir>,
+    running: Option<Running>,
+    topics: u32,
+    /// Records that the cells of the consume group read.
+    readable: Option<u64>,
+}
+
+impl<'a> Host<'a> {
+    fn new(whole: &'a Whole, group: &'a Group, system: System) -> Self {
+        Host { whole, group, system, dir: None, running: None, topics: 0, readable: None }
+    }
+
+    fn measure(&mut self, spec: &Spec) -> Outcome {
+        let bench = &self.whole.bench;
+        match &spec.work {
+            Work::Start { partitions: 0, .. } => self.apart(&[], |site| start::empty(bench, site)),
+            Work::Start { partitions, unflushed } => {
+                self.apart(&[], |site| start::killed(site, *partitions, *unflushed))
+            }
+            Work::Connections(count) => self.apart(&[], |site| scale::connections(site, *count)),
+            Work::Partitions { count, trickle } => {
+                self.apart(&[], |site| scale::partitions(bench, site, *count, *trickle))
+            }
+            Work::Watchers { consumers, partitions } => {
+                self.apart(&[], |site| scale::watchers(bench, site, *consumers, *partitions))
+            }
+            Work::Latency { rate, beside: true } => self.beside(*rate),
+            _ => self.shared(spec),
+        }
+    }
+
+    /// On a system of its own, which the cell starts.
+    fn apart(&mut self, settings: &[(&str, &str)], work: impl FnOnce(&Site) -> Outcome) -> Outcome {
+        self.end();
+        let dir = self.directory()?;
+        let site = Site::new(&self.whole.bench.programs, self.system, &dir.path().join("site"), settings)?;
+        work(&site)
+    }
+
+    /// On a system of its own with a small write-ahead log.
+    fn beside(&mut self, rate: f64) -> Outcome {
+        let settings: &[(&str, &str)] = if self.system.is_ottla() { &[latency::SMALL_WAL] } else { &[] };
+        let (bench, system, on_disk) = (&self.whole.bench, self.system, self.group.place == Place::Disk);
+        self.apart(settings, |site| {
+            let running = site.start()?;
+            let stage = Stage { running: &running, system, on_disk };
+            produce::warm_up(bench, &stage)?;
+            latency::run(bench, &stage, "timed", rate, true)
+        })
+    }
+
+    /// On the system that the cells of this turn share.
+    fn shared(&mut self, spec: &Spec) -> Outcome {
+        if let (Work::ConsumerTool, true) = (&spec.work, self.system.is_ottla()) {
+            return tools::no_groups();
+        }
+        self.start()?;
+        self.topics += 1;
+        let topic = format!("cell-{}", self.topics);
+        let bench = &self.whole.bench;
+        let running = self.running.as_ref().expect("started above");
+        let stage = Stage { running, system: self.system, on_disk: self.group.place == Place::Disk };
+        match &spec.work {
+            Work::Produce(flow) => produce::run(bench, &stage, &topic, flow),
+            Work::Read { consumers, cold } => {
+                let records = match self.readable {
+                    Some(records) => records,
+                    None => *self.readable.insert(consume::prepare(bench, &stage)?),
+                };
+                consume::run(&stage, records, *consumers, *cold)
+            }
+            Work::Tail { consumers, rate_bytes } => consume::tail(bench, &stage, *consumers, *rate_bytes),
+            Work::Latency { rate, .. } => latency::run(bench, &stage, &topic, *rate, false),
+            Work::ProducerTool => tools::producer(bench, &stage, &topic),
+            Work::ConsumerTool => tools::consumer(bench, &stage, &topic),
+            Work::Drawn(flow) => produce::drawn(bench, &stage, &topic, flow),
+            other => Err(Trouble::Broken(format!("{other:?} has a system of its own"))),
+        }
+    }
+
+    fn start(&mut self) -> Result<(), String> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let dir = self.directory()?;
+        let site = Site::new(&self.whole.bench.programs, self.system, &dir.path().join("site"), &[])?;
+        let running = site.start()?;
+        let stage = Stage { running: &running, system: self.system, on_disk: self.group.place == Place::Disk };
+        produce::warm_up(&self.whole.bench, &stage)?;
+        self.dir = Some(dir);
+        self.running = Some(running);
+        Ok(())
+    }
+
+    fn directory(&self) -> Result<tempfile::TempDir, String> {
+        let parent: &Path = match self.group.place {
+            Place::Disk => &self.whole.disk,
+            Place::Memory => &self.whole.memory,
+        };
+        std::fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+        tempfile::tempdir_in(parent).map_err(|error| format!("{}: {error}", parent.display()))
+    }
+
+    /// Ends the shared system and removes its data.
+    fn end(&mut self) {
+        self.running = None;
+        self.dir = None;
+        self.readable = None;
+    }
+}
+
+impl Drop for Host<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,109 @@
+//! Consume: from page cache, from the disk, at the tail.
+
+use super::{Bench, Outcome, Stage, Values, begin, drop_pages, end, measured, memory};
+use crate::admin;
+use crate::side_by_side::load::Load;
+use crate::side_by_side::load::consume::{Done, Job};
+use crate::side_by_side::load::produce;
+use crate::side_by_side::meter::{self, Used};
+use crate::side_by_side::plan::Flow;
+use std::collections::BTreeMap;
+
+/// The topic that is read.
+const TOPIC: &str = "read";
+/// The topic whose tail is read.
+const TAIL: &str = "tail";
+const MB: f64 = 1e6;
+
+/// Makes the records that [`run`] reads; how many there are.
+pub fn prepare(bench: &Bench, stage: &Stage<'_>) -> Result<u64, String> {
+    admin::create_topic(stage.running.bootstrap(), TOPIC, Flow::BASE.partitions, &[])?;
+    let job = Flow::BASE.job(stage.running.bootstrap(), TOPIC, bench.size.bytes, f64::MAX);
+    let (done, _): (produce::Done, _) = measured(stage, "produce", &job)?;
+    // One more in each partition, sent before the clock started.
+    Ok(done.records + u64::from(Flow::BASE.partitions.unsigned_abs()))
+}
+
+/// Reads what [`prepare`] made.
+pub fn run(stage: &Stage<'_>, records: u64, consumers: u32, cold: bool) -> Outcome {
+    if cold {
+        meter::sync(stage.running.data())?;
+        drop_pages(stage.running.data())?;
+    }
+    let (done, used) = read_all(stage, TOPIC, Flow::BASE.partitions, consumers, records)?;
+    let mut values = Values::new();
+    used.per_bytes(done.bytes as f64, &mut values);
+    values.remove("disk_bytes_per_byte");
+    throughput(&done, &mut values);
+    memory(stage, &mut values)?;
+    Ok(values)
+}
+
+fn throughput(done: &Done, values: &mut Values) {
+    values.insert("mb_per_s".to_owned(), done.bytes as f64 / done.seconds / MB);
+    values.insert("records_per_s".to_owned(), done.records as f64 / done.seconds);
+}
+
+/// Reads so many records of a topic from its beginning with each of the consumers.
+pub fn read_all(
+    stage: &Stage<'_>,
+    topic: &str,
+    partitions: i32,
+    consumers: u32,
+    records: u64,
+) -> Result<(Done, Used), String> {
+    let job = job(stage, topic, partitions, consumers, true, Some(records));
+    measured(stage, "consume", &job)
+}
+
+fn job(
+    stage: &Stage<'_>,
+    topic: &str,
+    partitions: i32,
+    consumers: u32,
+    from_start: bool,
+    messages_each: Option<u64>,
+) -> Job {
+    Job {
+        bootstrap: stage.running.bootstrap().to_owned(),
+        topics: vec![(topic.to_owned(), partitions)],
+        consumers,
+        from_start,
+        messages_each,
+        client: BTreeMap::new(),
+    }
+}
+
+/// Produces at a rate alone, then again with the consumers at the tail: the difference is theirs.
+pub fn tail(bench: &Bench, stage: &Stage<'_>, consumers: u32, rate_bytes: f64) -> Outcome {
+    let flow = Flow::BASE;
+    admin::create_topic(stage.running.bootstrap(), TAIL, flow.partitions, &[])?;
+    let rate = rate_bytes / flow.record_bytes as f64;
+    let records = (rate * bench.size.seconds) as u64;
+    let mut writing = flow.job(stage.running.bootstrap(), TAIL, records * flow.record_bytes as u64, f64::MAX);
+    writing.rate = Some(rate);
+    let (_, alone): (produce::Done, _) = measured(stage, "produce", &writing)?;
+
+    let mut writer = Load::start("produce", &writing)?;
+    let reading = job(stage, TAIL, flow.partitions, consumers, false, Some(records));
+    let mut reader = Load::start("consume", &reading)?;
+    let clients = [writer.pid(), reader.pid()];
+    let before = begin(stage, &clients)?;
+    reader.go()?;
+    writer.go()?;
+    let _: produce::Done = writer.result()?;
+    let done: Done = reader.result()?;
+    let both = end(stage, &clients, &before)?;
+    admin::delete_topic(stage.running.bootstrap(), TAIL)?;
+
+    let mut values = Values::new();
+    let reading = Used {
+        broker_cpu_s: (both.broker_cpu_s - alone.broker_cpu_s).max(0.0),
+        machine_cpu_s: (both.machine_cpu_s - alone.machine_cpu_s).max(0.0),
+        disk_bytes: None,
+    };
+    reading.per_bytes(done.bytes as f64, &mut values);
+    throughput(&done, &mut values);
+    memory(stage, &mut values)?;
+    Ok(values)
+}

@@ -1,0 +1,119 @@
+//! How each kind of cell is measured on a running system.
+
+pub mod consume;
+pub mod latency;
+pub mod produce;
+pub mod scale;
+pub mod start;
+pub mod tools;
+
+use super::load::Load;
+use super::meter::{self, Meter, Used};
+use super::plan::Size;
+use super::systems::{Programs, Running, System};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// Values by the names in `measures`.
+pub type Values = BTreeMap<String, f64>;
+
+/// Ottla's bound of memory in MiB: the ring (`ottla.tail.bytes`), request memory (`ottla.request.memory.bytes`: a quarter
+/// of the machine's memory, at most 512), and a base for code, buffers of threads and connections, and the allocator.
+const RING_MIB: f64 = 64.0;
+const REQUEST_MIB_MAX: f64 = 512.0;
+const BASE_MIB: f64 = 64.0;
+/// The system settles so long after everything is on the disk.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Why there are no values.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The system, or the client with it, can't do this on this machine: shown with its reason.
+    Cannot(String),
+    /// Something went wrong: the run fails.
+    Broken(String),
+}
+
+impl From<String> for Trouble {
+    fn from(error: String) -> Self {
+        Trouble::Broken(error)
+    }
+}
+
+/// What a cell's work came to.
+pub type Outcome = Result<Values, Trouble>;
+
+/// What all cells use.
+pub struct Bench {
+    /// Where programs are.
+    pub programs: Programs,
+    /// How much is done.
+    pub size: Size,
+}
+
+/// A system with the number of topics that were made on it.
+pub struct Stage<'a> {
+    /// The running system.
+    pub running: &'a Running,
+    /// Which.
+    pub system: System,
+    /// Whether its data lies on a disk.
+    pub on_disk: bool,
+}
+
+/// Runs a load between two readings of the meters; everything it wrote is on the disk at the second one.
+pub fn measured<R: DeserializeOwned>(stage: &Stage<'_>, kind: &str, job: &impl Serialize) -> Result<(R, Used), String> {
+    let mut load = Load::start(kind, job)?;
+    let pids = [load.pid()];
+    let before = begin(stage, &pids)?;
+    load.go()?;
+    let result = load.result()?;
+    let used = end(stage, &pids, &before)?;
+    Ok((result, used))
+}
+
+/// Lets the system come to rest and reads the meters.
+pub fn begin(stage: &Stage<'_>, clients: &[u32]) -> Result<Meter, String> {
+    meter::sync(stage.running.data())?;
+    std::thread::sleep(SETTLE);
+    meter::forget_peak(stage.running.pid())?;
+    Meter::read(stage.running.pid(), clients, stage.running.data())
+}
+
+/// Waits until all is written and reads them again.
+pub fn end(stage: &Stage<'_>, clients: &[u32], before: &Meter) -> Result<Used, String> {
+    meter::sync(stage.running.data())?;
+    Ok(Meter::read(stage.running.pid(), clients, stage.running.data())?.since(before))
+}
+
+/// Adds the highest memory, and for Ottla its bound.
+pub fn memory(stage: &Stage<'_>, values: &mut Values) -> Result<(), String> {
+    values.insert("peak_mib".to_owned(), stage.running.memory_mib()?.1);
+    if stage.system.is_ottla() {
+        values.insert("bound_mib".to_owned(), RING_MIB + request_mib() + BASE_MIB);
+    }
+    Ok(())
+}
+
+fn request_mib() -> f64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = text.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.map_or(REQUEST_MIB_MAX, |kib| (kib / 1024.0 / 4.0).min(REQUEST_MIB_MAX))
+}
+
+/// Drops the pages of all files below `dir` from memory; they must be on the disk already.
+pub fn drop_pages(dir: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", dir.display());
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            drop_pages(&path)?;
+        } else if let Ok(file) = std::fs::File::open(&path) {
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).map_err(|error| failed(error.into()))?;
+        }
+    }
+    Ok(())
+}

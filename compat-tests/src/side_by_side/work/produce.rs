@@ -1,0 +1,55 @@
+//! Produce as fast as the client can.
+
+use super::{Bench, Outcome, Stage, Values, measured, memory};
+use crate::admin;
+use crate::side_by_side::load::produce::Done;
+use crate::side_by_side::meter::{GIB, Used};
+use crate::side_by_side::plan::Flow;
+
+/// Bytes in the unit of throughput.
+const MB: f64 = 1e6;
+
+/// Measures one flow into a fresh topic of this name, which is deleted again.
+pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcome {
+    admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
+    let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.seconds);
+    let (done, used): (Done, _) = measured(stage, "produce", &job)?;
+    let mut values = values(&done, &used);
+    memory(stage, &mut values)?;
+    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    Ok(values)
+}
+
+/// What every system does after its start, before anything is measured: produce, then read, for so long each.
+pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
+    let topic = "warm-up";
+    let flow = Flow::BASE;
+    admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
+    let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.warm_up_s);
+    let (done, _): (Done, _) = measured(stage, "produce", &job)?;
+    super::consume::read_all(stage, topic, flow.partitions, 1, done.records)?;
+    admin::delete_topic(stage.running.bootstrap(), topic)
+}
+
+/// Produces a drawn flow, then one consumer reads it; the figures of both, the latter's throughput as `read_`.
+pub fn drawn(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcome {
+    admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
+    let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.seconds);
+    let (written, used): (Done, _) = measured(stage, "produce", &job)?;
+    let mut values = values(&written, &used);
+    let records = written.records + u64::from(flow.partitions.unsigned_abs());
+    let (read, used) = super::consume::read_all(stage, topic, flow.partitions, 1, records)?;
+    values.insert("read_machine_cpu_s_per_gib".to_owned(), used.machine_cpu_s / (read.bytes as f64 / GIB));
+    values.insert("read_mb_per_s".to_owned(), read.bytes as f64 / read.seconds / MB);
+    memory(stage, &mut values)?;
+    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    Ok(values)
+}
+
+fn values(done: &Done, used: &Used) -> Values {
+    let mut values = Values::new();
+    used.per_bytes(done.bytes as f64, &mut values);
+    values.insert("mb_per_s".to_owned(), done.bytes as f64 / done.seconds / MB);
+    values.insert("records_per_s".to_owned(), done.records as f64 / done.seconds);
+    values
+}
