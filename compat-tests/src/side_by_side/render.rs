@@ -1,1 +1,0 @@
-//! docs/benchmarks.md, docs/cost.md and their plots, from the results alone.
