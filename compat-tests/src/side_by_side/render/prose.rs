@@ -1,0 +1,81 @@
+//! Fixed text, and the heads of columns.
+
+use super::figures;
+use crate::side_by_side::measures::Measure;
+
+/// Stands wherever MB/s does.
+const CAVEAT: &str = "the client competes with the broker for two cores: compare CPU s/GiB";
+
+/// How the figures are to be read.
+pub const HOW_TO_READ: &str = "\
+The machine has two cores, and the client competes with the broker for them. So MB/s and records/s say little of a
+broker: what the client spends slows down whichever broker it talks to. The figure that survives is CPU seconds per GiB:
+the CPU time of the whole machine less that of the client, for each GiB that was produced or consumed. It is taken
+machine-wide because kernel threads write back what a broker leaves in the page cache, and nobody else is charged for that.
+Ratios between systems of one run hold better than absolute figures do.
+
+Entries are `median (min-max)` over the rounds. The best of the brokers in each measure is **bold**, whoever it is; the
+floor is no broker and takes no part. `x Kafka` and `x floor` are the median of the first column as a multiple of that of
+`kafka` and of `floor`.
+";
+
+/// What follows the table of targets.
+pub const ABOUT_TARGETS: &str = "\
+A figure `x` another system is the ratio within each round that both made, `median (min-max)` over those rounds; the median
+decides, and the number of rounds in which the target held stands beside it. Two targets of the design are not part of this
+comparison: TLS, which isn't served yet, and the memory that hostile frames can claim.
+";
+
+/// Stands under the heading of where Kafka is better.
+pub const ABOUT_KAFKA_BETTER: &str = "\
+Each pair is compared in each measure that both have: `kafka` with `ottla-os` (neither syncs before it acknowledges),
+`kafka-flush` with `ottla-fsync` (both do), and `kafka` with `ottla-fsync` (only Ottla does, so Ottla does more for the same
+acknowledgement). Figures that are written alike count as equal.
+";
+
+/// What a reader must not conclude.
+pub const NOT_SHOWN: &str = "\
+- One machine with two cores, and loopback: no network card, no switch, no second machine. Client and broker share caches,
+  memory bandwidth and the scheduler; latencies include the client's wait for a core.
+- No replication: the replication factor is 1 on both sides. Kafka's durability normally comes from replicas, and its setting
+  of a sync for each message is not how it is usually run. The cost of replicating, on either side, is not in any figure.
+- The disk is virtual. What a sync costs, and whether it reaches a medium, is up to the host; on other disks the distance
+  between the synced and the unsynced figures is another.
+- Runs are short, and rounds few. What happens after hours or days, with a log that is far larger than memory, is not in them.
+- The JVM is given a few seconds of warm-up before it is measured. A Kafka that has run for hours has compiled more of itself.
+- Kafka runs as it ships, with the settings below. Neither side was tuned for this machine beyond them.
+- The client library's own cost is taken off the CPU figures, but it still takes its share of the two cores; another client
+  makes other batches, and with them other figures on both sides.
+- No TLS yet: all connections are plaintext.
+- CPU of the machine less the client includes whatever else the machine did at that time.
+- These are the cells that the authors of Ottla thought of, run by them. The commands are here so that others can run them.
+";
+
+/// A group's purpose, by name.
+pub const GROUPS: &[(&str, &str)] = &[
+    ("start", "From the start of the process to the first answered request."),
+    ("produce", "Producing at full speed: record sizes, partitions, acknowledgements, codecs, producers."),
+    ("consume", "Consuming at full speed: behind a producer, from the page cache, by several consumers."),
+    ("latency", "Time to an acknowledgement, and to a consumer, at a fixed rate."),
+    ("scale", "What many connections and partitions cost while little or nothing goes through them."),
+    ("floor", "Ottla beside the bare loop, in turns."),
+    ("tools", "With the tools that Apache Kafka ships as clients."),
+    ("drawn", "Workloads drawn by chance from the seed above, so that not only chosen cases are shown."),
+];
+
+/// The heads of columns of these measures. The first that the client's share decides carries the caveat.
+pub fn heads(measures: &[&'static Measure]) -> Vec<String> {
+    let first = measures.iter().position(|measure| figures::is_throughput(measure));
+    let head = |(at, measure): (usize, &&Measure)| {
+        if Some(at) == first { format!("{} ({CAVEAT})", measure.label) } else { measure.label.to_owned() }
+    };
+    measures.iter().enumerate().map(head).collect()
+}
+
+/// The head of a column that names measures, with the caveat if it is due to any of them.
+pub fn measure_head(mut measures: impl Iterator<Item = &'static Measure>) -> String {
+    if measures.any(figures::is_throughput) {
+        return format!("measure (MB/s and records/s: {CAVEAT})");
+    }
+    "measure".to_owned()
+}
