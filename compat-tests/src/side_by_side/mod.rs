@@ -9,8 +9,9 @@
 //! - `results`: the persisted form, one JSON file for each cell; `measures`: names and units
 //! - `render`: docs/benchmarks.md, docs/cost.md and their plots, from the results alone
 //!
-//! `side-by-side [--quick] [--resume] [--render] [--out DIR] [--binary PATH] [--seed N] [cell...]`; a cell is chosen by
-//! its name or the beginning of it. Without `--binary` everything is installed and built first.
+//! `side-by-side [--quick] [--resume] [--render] [--out DIR] [--binary PATH] [--seed N] [--rounds N] [--systems A,B]
+//! [cell...]`; a cell is chosen by its name or the beginning of it. Without `--binary` everything is installed and built
+//! first. A run of chosen cells, rounds or systems is for work on the broker: give it an `--out` of its own.
 
 pub mod floor;
 pub mod load;
@@ -66,6 +67,8 @@ struct Options {
     out: Option<PathBuf>,
     binary: Option<PathBuf>,
     seed: Option<u64>,
+    rounds: Option<u32>,
+    systems: Vec<String>,
     chosen: Vec<String>,
 }
 
@@ -82,6 +85,8 @@ impl Options {
                 "--out" => options.out = Some(PathBuf::from(value()?)),
                 "--binary" => options.binary = Some(PathBuf::from(value()?)),
                 "--seed" => options.seed = Some(value()?.parse().map_err(|_| "--seed wants a number")?),
+                "--rounds" => options.rounds = Some(value()?.parse().map_err(|_| "--rounds wants a number")?),
+                "--systems" => options.systems = value()?.split(',').map(str::to_owned).collect(),
                 other if other.starts_with('-') => return Err(format!("no option {other}")),
                 cell => options.chosen.push(cell.to_owned()),
             }
@@ -112,6 +117,7 @@ impl Options {
             disk: scratch.join("data"),
             memory: if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { scratch.join("data") },
             chosen: self.chosen.clone(),
+            systems: self.systems.clone(),
             resume: self.resume,
             out,
         };
@@ -132,7 +138,8 @@ impl Options {
         machine.save(&whole.out)?;
         let took_before = machine.took_s;
         let mut broken = 0;
-        for group in plan::groups(whole.bench.size, seed) {
+        for mut group in plan::groups(whole.bench.size, seed) {
+            group.rounds = self.rounds.unwrap_or(group.rounds);
             let group_begun = Instant::now();
             broken += whole.group(&group)?;
             say(&format!("== {}: {:.1} minutes", group.name, group_begun.elapsed().as_secs_f64() / 60.0));

@@ -24,6 +24,8 @@ pub struct Whole {
     pub command: String,
     /// Names or beginnings of names of cells; empty means all.
     pub chosen: Vec<String>,
+    /// Names of the systems that take part; empty means all.
+    pub systems: Vec<String>,
     /// Keep what was measured on the same commit.
     pub resume: bool,
 }
@@ -42,6 +44,9 @@ impl Whole {
         for round in 1..=group.rounds {
             for turn in 0..group.systems.len() {
                 let system = group.systems[(turn + round as usize - 1) % group.systems.len()];
+                if !self.systems.is_empty() && !self.systems.iter().any(|name| name == system.name()) {
+                    continue;
+                }
                 let missing: Vec<usize> = (0..specs.len())
                     .filter(|at| !cells[*at].has(system.name(), round))
                     .filter(|at| !cells[*at].cannot.contains_key(system.name()))

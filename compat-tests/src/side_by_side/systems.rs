@@ -112,7 +112,7 @@ impl Site {
     /// Makes what the start needs and isn't part of it: Kafka's format step.
     pub fn format(&self) -> Result<(), String> {
         match self.system {
-            System::Kafka | System::KafkaFlush => self.start().map(Running::kill),
+            System::Kafka | System::KafkaFlush => self.start()?.stop(),
             _ => Ok(()),
         }
     }
