@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// A readable stretch of an immutable file region. Opaque to the server: it knows neither segments nor paths.
@@ -16,6 +17,24 @@ pub trait FileRange: Send + Sync {
     /// Like [`Self::read_at`] but never waits for the disk: `None` when the bytes are not in memory or the file system
     /// can't tell (preadv2 with RWF_NOWAIT).
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>>;
+
+    /// Whether so many bytes are in memory, as far as looks at some of their pages tell: none of the looks waits for the
+    /// disk. False also where the file system can't tell, or the file can't send.
+    fn is_cached(&self, position: u64, length: usize) -> bool {
+        let _ = (position, length);
+        false
+    }
+
+    /// Sends from the file to a socket without a copy in this process (sendfile), at most `length` bytes; how many the
+    /// socket took. Waits for the disk where [`Self::is_cached`] was wrong.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket takes nothing now; `UnexpectedEof` when the file ends before `position`; the socket's
+    /// or the file's failure, which this call can't tell apart.
+    fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        let _ = (socket, position, length);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Whether everything below `end` can be read. What is in memory may be on its way to the file still.
     fn holds(&self, end: u64) -> bool {

@@ -18,6 +18,7 @@ use crate::record::{BatchError, BatchHeader, HEADER_BYTES, Records};
 use parking_lot::Mutex;
 use std::io;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -462,6 +463,14 @@ impl FileRange for Segment {
 
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
         self.log.file()?.read_cached(buf, position)
+    }
+
+    fn is_cached(&self, position: u64, length: usize) -> bool {
+        self.log.file().is_ok_and(|file| file.is_cached(position, length))
+    }
+
+    fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        self.log.file()?.send_to(socket, position, length)
     }
 
     fn holds(&self, end: u64) -> bool {

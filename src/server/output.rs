@@ -1,7 +1,9 @@
 //! Answers on their way out: parts in order, written as the socket takes them.
 //!
 //! What must hold:
-//! - File parts are read in pieces of 256 KiB, one being sent while the next is read: at most 512 KiB of file data here.
+//! - What a file has in memory goes from there to the socket without a copy here (sendfile), when it is long enough to be
+//!   worth calls of its own. The rest is read in pieces of 256 KiB, one being sent while the next is read: at most 512 KiB
+//!   of file data here.
 //! - A file is read only when the socket takes bytes. What a slow socket keeps waiting is given back and read again later
 //!   from the files: ring memory after a short time in any case, pieces when the socket takes nothing at all.
 //! - A file that can't be read ends the connection: the length of the answer was sent already.
@@ -12,14 +14,21 @@ use crate::base::limits::{STREAM_PIECE_BYTES, STREAM_PIECES_BYTES};
 use crate::base::{Body, FileRange, Part};
 use crate::handlers::call::{Close, CloseReason};
 use bytes::{Buf, Bytes};
+#[cfg(target_os = "linux")]
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Bytes written before other connections of the worker have their turn.
 const TURN_BYTES: usize = 2 * 1024 * 1024;
+
+/// Shorter parts of files are copied, many in one call, rather than sent each with calls of its own.
+const DIRECT_BYTES_MIN: usize = 64 * 1024;
 
 /// What is still to be sent on one connection. `M` marks the end of an answer and comes back once it is sent.
 pub struct Output<M> {
@@ -42,13 +51,23 @@ pub enum Spill {
     All,
 }
 
+/// What the socket was given.
+enum Sent {
+    /// Nothing is there to give.
+    Nothing,
+    /// So many bytes of the memory at the head.
+    Memory(usize),
+    /// So many bytes of the file part at the head.
+    File(usize),
+}
+
 enum Chunk<M> {
     /// Memory of this answer alone: what is left of `whole` bytes, which are let go together.
     Owned { bytes: Bytes, whole: u64 },
     /// Memory with a copy in a file: a slice of the ring, or a piece of the file itself.
     Backed { bytes: Bytes, file: Arc<dyn FileRange>, position: u64, piece: bool },
-    /// Still in a file.
-    File { file: Arc<dyn FileRange>, position: u64, length: u64 },
+    /// Still in a file; the system has it in memory up to `cached_end`, as far as was looked.
+    File { file: Arc<dyn FileRange>, position: u64, length: u64, cached_end: u64 },
     /// An answer ends here.
     End(M),
 }
@@ -81,7 +100,7 @@ impl<M> Output<M> {
                     self.chunks.push_back(Chunk::Backed { bytes, file, position, piece: false });
                 }
                 Part::File { file, position, length } if length > 0 => {
-                    self.chunks.push_back(Chunk::File { file, position, length });
+                    self.chunks.push_back(Chunk::File { file, position, length, cached_end: 0 });
                 }
                 Part::Tail { .. } | Part::File { .. } => {}
             }
@@ -140,7 +159,7 @@ impl<M> Output<M> {
                 }
                 self.piece_bytes -= if *piece { bytes.len() } else { 0 };
                 let (file, position, length) = (Arc::clone(file), *position, bytes.len() as u64);
-                *chunk = Chunk::File { file, position, length };
+                *chunk = Chunk::File { file, position, length, cached_end: 0 };
             }
         }
         self.chunks.shrink_to_fit();
@@ -166,23 +185,58 @@ impl<M> Output<M> {
             }
             ready!(stream.poll_write_ready(cx)).map_err(socket_failed)?;
             self.load_ahead(cx, pieces)?;
-            let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
-            let count = self.gather(&mut slices);
-            if count == 0 {
-                return Poll::Pending; // the piece at the head is being read, and wakes us
-            }
-            match stream.try_write_vectored(&slices[..count]) {
-                Ok(written) => {
+            match self.send_head(stream)? {
+                Sent::Nothing => return Poll::Pending, // the piece at the head is being read, and wakes us
+                Sent::Memory(written) => {
                     self.advance(written, sent);
                     turn += written;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(socket_failed(error))),
+                Sent::File(written) => {
+                    self.advance_file(written, sent);
+                    turn += written;
+                }
             }
             if turn >= TURN_BYTES && !self.chunks.is_empty() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Gives the socket what is at the head, once.
+    fn send_head(&mut self, stream: &TcpStream) -> Result<Sent, Close> {
+        if self.loading.is_none()
+            && let Some(Chunk::File { file, position, cached_end, .. }) = self.chunks.front_mut()
+            && *position < *cached_end
+        {
+            let length = usize::try_from(*cached_end - *position).expect("a piece at most");
+            let sent = stream.try_io(Interest::WRITABLE, || file.send_to(stream.as_fd(), *position, length));
+            return match sent {
+                Ok(written) => Ok(Sent::File(written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::File(0)),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    *cached_end = 0; // the file says from now on that nothing is cached
+                    Ok(Sent::File(0))
+                }
+                Err(error) if is_of_socket(&error) => Err(socket_failed(error)),
+                Err(error) => Err(storage_failed(error)),
+            };
+        }
+        let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
+        let (count, more) = self.gather(&mut slices);
+        if count == 0 {
+            return Ok(Sent::Nothing);
+        }
+        let written = if more {
+            // The heading of a file part travels with its first bytes.
+            stream.try_io(Interest::WRITABLE, || send_more(stream, &slices[..count]))
+        } else {
+            stream.try_write_vectored(&slices[..count])
+        };
+        match written {
+            Ok(written) => Ok(Sent::Memory(written)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::Memory(0)),
+            Err(error) => Err(socket_failed(error)),
         }
     }
 
@@ -207,8 +261,15 @@ impl<M> Output<M> {
         while self.loading.is_none() {
             debug_assert!(self.piece_bytes + self.loading_bytes <= STREAM_PIECES_BYTES);
             let Some(at) = self.first_file() else { return Ok(()) };
-            let Chunk::File { file, position, length } = &self.chunks[at] else { return Ok(()) };
+            let Chunk::File { file, position, length, cached_end } = &mut self.chunks[at] else { return Ok(()) };
             let want = usize::try_from(*length).unwrap_or(usize::MAX).min(STREAM_PIECE_BYTES);
+            if *position < *cached_end {
+                return Ok(());
+            }
+            if want >= DIRECT_BYTES_MIN && file.is_cached(*position, want) {
+                *cached_end = *position + want as u64;
+                return Ok(());
+            }
             if self.piece_bytes + want > STREAM_PIECES_BYTES {
                 return Ok(());
             }
@@ -226,7 +287,7 @@ impl<M> Output<M> {
 
     /// The first bytes of the file part at `at` have been read.
     fn loaded(&mut self, at: usize, bytes: Bytes) {
-        let Chunk::File { file, position, length } = &mut self.chunks[at] else {
+        let Chunk::File { file, position, length, .. } = &mut self.chunks[at] else {
             unreachable!("a piece belongs to a file part");
         };
         let backed = Chunk::Backed { bytes: bytes.clone(), file: Arc::clone(file), position: *position, piece: true };
@@ -240,8 +301,8 @@ impl<M> Output<M> {
         }
     }
 
-    /// The slices in memory at the head.
-    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; WRITE_SLICES_MAX]) -> usize {
+    /// The slices in memory at the head: how many, and whether bytes that go straight from a file follow them.
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; WRITE_SLICES_MAX]) -> (usize, bool) {
         let mut count = 0;
         for chunk in &self.chunks {
             match chunk {
@@ -249,14 +310,28 @@ impl<M> Output<M> {
                     slices[count] = IoSlice::new(bytes);
                     count += 1;
                 }
-                Chunk::File { .. } => break,
+                Chunk::File { position, cached_end, .. } => return (count, position < cached_end),
                 Chunk::End(_) => {}
             }
             if count == WRITE_SLICES_MAX {
                 break;
             }
         }
-        count
+        (count, false)
+    }
+
+    /// `written` bytes of the file part at the head are with the system.
+    fn advance_file(&mut self, written: usize, sent: &mut impl FnMut(M)) {
+        self.sent_bytes += written as u64;
+        let Some(Chunk::File { position, length, .. }) = self.chunks.front_mut() else {
+            unreachable!("a file part is at the head, {written} bytes of it were sent");
+        };
+        *position += written as u64;
+        *length -= written as u64;
+        if *length == 0 {
+            self.chunks.pop_front();
+        }
+        self.pop_ends(sent);
     }
 
     /// `written` bytes are with the system.
@@ -303,6 +378,24 @@ impl<M> Output<M> {
             self.chunks = VecDeque::new();
         }
     }
+}
+
+/// Gives the socket slices with the word that more follows at once, so that they don't leave as a packet of their own.
+#[cfg(target_os = "linux")]
+fn send_more(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(stream, slices, &mut nothing, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_more(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.try_write_vectored(slices)
+}
+
+/// Whether a failure of sending from a file to a socket is the socket's.
+fn is_of_socket(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | TimedOut)
 }
 
 fn socket_failed(error: io::Error) -> Close {

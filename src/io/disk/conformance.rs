@@ -2,7 +2,9 @@
 
 use super::{Disk, FaultyDisk, File, Open, RealDisk};
 use crate::base::FileRange;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +67,30 @@ fn bytes_come_back_as_written() {
         // A file is a range that others may read.
         let range: Arc<dyn FileRange> = file;
         assert_eq!(range.read_at(&mut one, 0).unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_file_goes_to_a_socket_from_where_it_is_asked_to_its_end() {
+    check_all(|disk, dir| {
+        let file = disk.open(&dir.join("a"), Open::Create).unwrap();
+        write(&*file, b"0123456789", 0);
+        assert!(
+            !file.is_cached(0, 0) && !file.is_cached(10, 1) && !file.is_cached(9, 2),
+            "nothing, or not all, is there"
+        );
+        if !file.is_cached(2, 8) {
+            return; // a file that can't tell, or can't send, is read
+        }
+        let (socket, peer) = UnixStream::pair().unwrap();
+        assert_eq!(file.send_to(socket.as_fd(), 2, 5).unwrap(), 5);
+        assert_eq!(file.send_to(socket.as_fd(), 8, 99).unwrap(), 2);
+        assert_eq!(file.send_to(socket.as_fd(), 10, 1).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        let mut got = [0; 7];
+        (&peer).read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"2345689");
+        drop(peer);
+        assert_eq!(file.send_to(socket.as_fd(), 0, 1).unwrap_err().kind(), ErrorKind::BrokenPipe);
     });
 }
 

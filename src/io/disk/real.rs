@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Slices that one pwritev takes (Linux's IOV_MAX).
 const SLICES_PER_WRITE: usize = 1024;
 
-/// Some kernels' file systems can't say whether bytes are in memory (overlayfs, tmpfs): the first refusal is remembered.
+/// Distance of the looks by which a range is taken to be in memory: Linux reads ahead in larger steps.
+const CACHED_LOOK_BYTES: usize = 64 * 1024;
+
+/// Some kernels' file systems can't say whether bytes are in memory (overlayfs, tmpfs), or can't send from a file to a
+/// socket: the first refusal is remembered.
 #[derive(Default)]
 struct CachedReads {
     refused: AtomicBool,
+    unsendable: AtomicBool,
 }
 
 /// The machine's disk.
@@ -188,6 +194,39 @@ impl FileRange for RealFile {
         }
         Ok(Some(filled))
     }
+
+    fn is_cached(&self, position: u64, length: usize) -> bool {
+        if self.cached_reads.unsendable.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut byte = [0];
+        let last = length.saturating_sub(1);
+        let looks = (0..length).step_by(CACHED_LOOK_BYTES).chain([last]);
+        length > 0
+            && looks.into_iter().all(|at| matches!(self.read_cached(&mut byte, position + at as u64), Ok(Some(1))))
+    }
+
+    fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        match send_file(&self.file, socket, position, length) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::NOSYS)) => {
+                self.cached_reads.unsendable.store(true, Ordering::Relaxed);
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn send_file(file: &fs::File, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+    let mut position = position;
+    Ok(rustix::fs::sendfile(socket, file, Some(&mut position), length)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_file(_file: &fs::File, _socket: BorrowedFd<'_>, _position: u64, _length: usize) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(target_os = "linux")]

@@ -18,6 +18,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -65,11 +66,15 @@ enum Ask {
     Panic = 15,
     /// So many bytes of memory, made when the memory of answers has room.
     Listing = 16,
+    /// So many bytes of a file that sends itself where it is in memory, which is here and there.
+    DirectFile = 17,
+    /// The same, and in its middle it can't any more.
+    RefusingFile = 18,
 }
 
 impl Ask {
     fn of(key: i16) -> Option<Ask> {
-        const ALL: [Ask; 17] = [
+        const ALL: [Ask; 19] = [
             Ask::Echo,
             Ask::Delay,
             Ask::WaitForStop,
@@ -87,6 +92,8 @@ impl Ask {
             Ask::Never,
             Ask::Panic,
             Ask::Listing,
+            Ask::DirectFile,
+            Ask::RefusingFile,
         ];
         ALL.into_iter().find(|ask| *ask as i16 == key)
     }
@@ -98,6 +105,10 @@ struct Pattern {
     cached: bool,
     broken_at: Option<u64>,
     reads: AtomicUsize,
+    /// Sends itself, up to this position.
+    direct_until: u64,
+    sends: Arc<AtomicUsize>,
+    refused: AtomicBool,
 }
 
 fn pattern_byte(position: u64) -> u8 {
@@ -118,6 +129,21 @@ impl FileRange for Pattern {
 
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
         if self.cached { self.read_at(buf, position).map(Some) } else { Ok(None) }
+    }
+
+    fn is_cached(&self, position: u64, _length: usize) -> bool {
+        // Two of three pieces are, and after a refusal none is.
+        self.direct_until > 0 && !self.refused.load(Ordering::SeqCst) && !(position >> 18).is_multiple_of(3)
+    }
+
+    fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
+        if position >= self.direct_until {
+            self.refused.store(true, Ordering::SeqCst);
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.sends.fetch_add(1, Ordering::SeqCst);
+        let bytes: Vec<u8> = (position..position + length.min(70_000) as u64).map(pattern_byte).collect();
+        Ok(rustix::io::write(socket, &bytes)?)
     }
 }
 
@@ -147,6 +173,7 @@ impl Drop for Counted {
 struct Fake {
     kept: parking_lot::Mutex<Vec<Bytes>>,
     tails: Arc<AtomicUsize>,
+    sends: Arc<AtomicUsize>,
     started: parking_lot::Mutex<Vec<i32>>,
     closed: AtomicUsize,
     closed_twice: AtomicBool,
@@ -189,6 +216,14 @@ impl Dispatch for Fake {
             Ask::BrokenFile => {
                 let broken_at = Some(argument / 2);
                 Answer::Ready(file_body(&correlation, argument, Pattern { broken_at, ..Pattern::default() }))
+            }
+            Ask::DirectFile | Ask::RefusingFile => {
+                let direct_until = if ask == Ask::DirectFile { u64::MAX } else { argument / 2 };
+                Answer::Ready(file_body(
+                    &correlation,
+                    argument,
+                    Pattern { direct_until, sends: Arc::clone(&self.sends), ..Pattern::default() },
+                ))
             }
             Ask::Silence => Answer::Silent,
             Ask::Close => Answer::Close(Close::new(CloseReason::Malformed, "asked for")),

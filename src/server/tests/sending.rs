@@ -11,7 +11,7 @@ fn check_body(answer: &[u8], length: usize) {
 async fn file_parts_arrive_whole() {
     let running = serve(test_limits());
     let mut client = running.client().await;
-    for ask in [Ask::File, Ask::CachedFile, Ask::Tail] {
+    for ask in [Ask::File, Ask::CachedFile, Ask::Tail, Ask::DirectFile, Ask::RefusingFile] {
         for length in [1, 1000, 65_536, 262_143, 262_144, 262_145, 524_288, 3_000_001, 20_000_000] {
             client.send(&request(ask, 1, length)).await;
             check_body(&client.receive().await, length as usize);
@@ -19,6 +19,7 @@ async fn file_parts_arrive_whole() {
         client.send(&request(ask, 2, 0)).await;
         check_body(&client.receive().await, 0);
     }
+    assert!(running.fake.sends.load(Ordering::SeqCst) > 300, "files have sent themselves");
     running.until("ring memory is let go", |running| running.fake.tails.load(Ordering::SeqCst) == 0).await;
 }
 
