@@ -11,6 +11,7 @@ use crate::base::{
 };
 use crate::io::disk::RealDisk;
 use crate::log::LogSettings;
+use crate::log::Wanted;
 use crate::metadata::Change;
 use crate::partition::Partition;
 use crate::record::{BatchBuilder, check_produced, patch};
@@ -160,7 +161,7 @@ fn stored(broker: &Broker, id: TopicPartition) -> Vec<u8> {
     let log = broker.store.logs().into_iter().find(|log| log.id() == id).expect("it was recovered");
     let (mut next, end, mut stored) = (Offset::ZERO, Offset(i64::from(BATCHES)), Vec::new());
     while next < end {
-        let plan = log.plan(next, end, 1 << 20, true).expect("readable");
+        let plan = log.plan(Wanted::new(next, end, 1 << 20, true)).expect("readable");
         assert!(plan.next > next, "a gap at {next}");
         for range in plan.ranges {
             stored.extend(crate::store::fixture::read_range(&*range.segment, range.position, range.length));

@@ -4,7 +4,8 @@ use super::descriptors::Descriptors;
 use super::growth::{Growth, TimeMark};
 use super::index::{IndexEntry, TimeEntry};
 use super::index_tail::IndexTail;
-use super::segment::{Found, Planned, Segment, SegmentError};
+use super::plan::{Planned, Wanted};
+use super::segment::{Found, Segment, SegmentError};
 use super::tip::{Placement, Roll, Tip};
 use super::{epochs, metadata_file, names, snapshot, start_file};
 use crate::base::{Offset, Timestamp, TopicId};
@@ -153,35 +154,40 @@ impl Log {
     }
 
     /// Plans a read over as many segments as it takes; see [`Segment::plan`]. Empty when nothing is there below `below`.
-    pub fn plan(
-        &self,
-        from: Offset,
-        below: Offset,
-        max_bytes: u64,
-        at_least_one: bool,
-    ) -> Result<Vec<(Arc<Segment>, Planned)>, SegmentError> {
+    pub fn plan(&self, wanted: Wanted) -> Result<Vec<(Arc<Segment>, Planned)>, SegmentError> {
         let segments = self.segments();
-        let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
-        let (mut plans, mut from, mut left) = (Vec::new(), from, max_bytes);
+        let first = segments.partition_point(|segment| segment.base() <= wanted.from).saturating_sub(1);
+        let (mut plans, mut left) = (Vec::new(), wanted);
         for segment in &segments[first..] {
-            if segment.base() >= below {
+            if segment.base() >= wanted.below {
                 break;
             }
-            let planned = match segment.plan(from, below, left, at_least_one && plans.is_empty()) {
+            let planned = match segment.plan(left) {
                 // Damage further on is the next read's matter.
                 Err(SegmentError::Corrupt { .. }) if !plans.is_empty() => break,
                 planned => planned?,
             };
             if planned.length > 0 {
                 plans.push((Arc::clone(segment), planned));
+                left.at_least_one = false;
             }
-            from = planned.next.max(from);
-            left = left.saturating_sub(planned.length);
-            if !planned.reached_end || left == 0 {
+            left.from = planned.next.max(left.from);
+            left.max_bytes = left.max_bytes.saturating_sub(planned.length);
+            if !planned.reached_end || left.max_bytes == 0 {
                 break;
             }
         }
         Ok(plans)
+    }
+
+    /// A plan in the one segment that holds the first offset, made without waiting for the disk; see
+    /// [`Segment::plan_at_once`]. None also when the plan would go on in the next segment.
+    pub fn plan_at_once(&self, wanted: Wanted) -> Option<(Arc<Segment>, Planned)> {
+        let segments = self.segments();
+        let at = segments.partition_point(|segment| segment.base() <= wanted.from).checked_sub(1)?;
+        let planned = segments[at].plan_at_once(wanted)?;
+        let goes_on = planned.reached_end && segments.get(at + 1).is_some_and(|next| next.base() < wanted.below);
+        (!goes_on).then(|| (Arc::clone(&segments[at]), planned))
     }
 
     /// The first record at or after `target` among the offsets from `from` to before `below` (LO-3).

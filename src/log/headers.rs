@@ -2,7 +2,7 @@
 //! and leader epoch are held against what is known of the log.
 
 use super::segment::Segment;
-use super::walk::{Walk, WalkError};
+use super::walk::{Patience, Walk, WalkError};
 use crate::base::{LeaderEpoch, Offset};
 use crate::record::{BatchError, BatchHeader};
 
@@ -31,6 +31,11 @@ impl<'a> Headers<'a> {
     /// The same walk on its way to a record.
     pub(super) fn looking_for(self, from: Offset) -> Self {
         Headers { from, ..self }
+    }
+
+    /// The same walk with this patience.
+    pub(super) fn patient(self, patience: Patience) -> Self {
+        Headers { walk: self.walk.patient(patience), ..self }
     }
 
     /// Where the next batch begins.

@@ -11,6 +11,7 @@
 //! opening rebuilds them.
 
 use super::descriptors::Slot;
+use super::walk::{Patience, read_exact_with};
 use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -196,11 +197,20 @@ impl<E: Entry> SparseIndex<E> {
 
     /// The last entry for which `below` holds, given that it holds for the first ones and not for the rest.
     pub fn last_where(&self, below: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
-        self.around(below).map(|(last, _)| last)
+        self.last_where_with(below, Patience::Wait)
+    }
+
+    /// The same with this patience.
+    pub fn last_where_with(&self, below: impl Fn(&E) -> bool, patience: Patience) -> io::Result<Option<E>> {
+        self.search(below, patience).map(|(last, _)| last)
     }
 
     /// As [`Self::last_where`], and the entry after that one.
     pub fn around(&self, below: impl Fn(&E) -> bool) -> io::Result<(Option<E>, Option<E>)> {
+        self.search(below, Patience::Wait)
+    }
+
+    fn search(&self, below: impl Fn(&E) -> bool, patience: Patience) -> io::Result<(Option<E>, Option<E>)> {
         let state = self.state.lock();
         let first_pending = state.pending.first().copied();
         match state.pending.partition_point(&below) {
@@ -216,7 +226,7 @@ impl<E: Entry> SparseIndex<E> {
         let file = self.slot.file()?;
         let read = |from: u32, to: u32| -> io::Result<Vec<E>> {
             let mut bytes = vec![0; (to - from) as usize * E::BYTES];
-            super::walk::read_exact(&*file, &mut bytes, u64::from(from) * E::BYTES as u64)?;
+            read_exact_with(&*file, &mut bytes, u64::from(from) * E::BYTES as u64, patience)?;
             Ok(bytes.chunks_exact(E::BYTES).map(E::decode).collect())
         };
         // Entries below `low` satisfy the predicate; those from `high` on do not.

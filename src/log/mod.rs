@@ -6,8 +6,8 @@
 //!
 //! Files, in Kafka's own names and formats (docs/formats.md):
 //! - [`files`]: [`Log`], a partition's segments; written by one thread in the order of admission, read by anybody.
-//! - [`segment`]: batches and their two indexes; plans of reads, look-ups by offset and time. [`index`], [`walk`],
-//!   [`headers`].
+//! - [`segment`]: batches and their two indexes; look-ups by offset and time. [`plan`]: plans of reads. [`index`],
+//!   [`walk`], [`headers`].
 //! - [`open`]: from a directory back to a [`Log`] and its [`Tip`]; [`survey`]: what a segment file really holds.
 //! - [`image`]: the tip as the store's checkpoint keeps it; [`index_tail`]: the index entries with it. [`start_file`]: the
 //!   log start between checkpoints.
@@ -35,6 +35,7 @@ pub mod inspect;
 pub mod metadata_file;
 pub mod names;
 pub mod open;
+pub mod plan;
 pub mod producers;
 pub mod segment;
 pub mod settings;
@@ -50,7 +51,8 @@ pub use files::{Log, LogEnv, Placed};
 pub use growth::Growth;
 pub use index_tail::IndexTail;
 pub use open::{Cut, LogDir, OpenError, OpenHow, OpenReport};
-pub use segment::{Found, Planned, Segment, SegmentError};
+pub use plan::{Planned, Wanted};
+pub use segment::{Found, Segment, SegmentError};
 pub use settings::LogSettings;
 pub use tip::{Admission, AppendError, Placement, Roll, Tip};
 

@@ -12,19 +12,16 @@ use super::growth::TimeMark;
 use super::headers::Headers;
 use super::index::{IndexEntry, SparseIndex, TimeEntry};
 use super::names;
-use super::walk::{Walk, WalkError};
+use super::plan::ReadsSoFar;
+use super::walk::{Patience, Walk, WalkError, read_exact_with};
 use crate::base::{FileRange, LeaderEpoch, Offset, Timestamp};
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES, Records};
 use parking_lot::Mutex;
 use std::io;
-use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-
-/// Separate stretches of a segment that are remembered as checked; sequential reads make one.
-const CHECKED_STRETCHES_MAX: usize = 64;
 
 /// Plain bytes of a batch that a search by timestamp looks at, at most; beyond, the batch's start is the answer.
 const SEARCH_PLAIN_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -52,21 +49,6 @@ pub enum SegmentError {
     },
 }
 
-/// A stretch of whole batches to send.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Planned {
-    /// First byte in the segment.
-    pub position: u64,
-    /// Bytes; 0 when nothing fits or nothing is there.
-    pub length: u64,
-    /// Base offset of the first batch, which may lie below the offset asked for.
-    pub first_base: Offset,
-    /// The offset to ask for next.
-    pub next: Offset,
-    /// Whether the plan reached the segment's end: the next offset is the next segment's matter.
-    pub reached_end: bool,
-}
-
 /// A record found by its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found {
@@ -87,7 +69,7 @@ pub struct Segment {
     written: AtomicU64,
     /// Bytes below this came from an earlier run and are checked when they are first read.
     unchecked: AtomicU64,
-    stretches: Mutex<Vec<Range<u64>>>,
+    pub(super) reads: Mutex<ReadsSoFar>,
     /// What its batches' leader epochs must be, once that is known.
     epochs: OnceLock<Arc<Epochs>>,
 }
@@ -111,7 +93,7 @@ impl Segment {
             times: SparseIndex::new(slot(names::TIME_INDEX), times),
             written: AtomicU64::new(written),
             unchecked: AtomicU64::new(written),
-            stretches: Mutex::new(Vec::new()),
+            reads: Mutex::default(),
             epochs: OnceLock::new(),
         }
     }
@@ -164,111 +146,15 @@ impl Segment {
         self.log.path().display().to_string()
     }
 
-    fn failed(&self, error: WalkError) -> SegmentError {
+    pub(super) fn failed(&self, error: WalkError) -> SegmentError {
         match error {
             WalkError::Io(error) => self.io(error),
             WalkError::Corrupt { position, error } => SegmentError::Corrupt { file: self.name(), position, error },
         }
     }
 
-    fn io(&self, error: io::Error) -> SegmentError {
+    pub(super) fn io(&self, error: io::Error) -> SegmentError {
         SegmentError::Io { file: self.name(), error }
-    }
-
-    /// Plans a read of whole batches: from the one that holds `from`, while they lie wholly below `below` and fit into
-    /// `max_bytes`; the first is taken whatever its size when `at_least_one` is set (FE-2, FE-3). A damaged batch ends the
-    /// plan before it, or is the error when it comes first.
-    pub fn plan(
-        &self,
-        from: Offset,
-        below: Offset,
-        max_bytes: u64,
-        at_least_one: bool,
-    ) -> Result<Planned, SegmentError> {
-        let (planned, mut looked_at) = self.plan_headers(from, below, max_bytes, at_least_one)?;
-        let planned_end = planned.position + planned.length;
-        if planned.length > 0 && planned.first_base <= from {
-            // What was passed over on the way to the right batch may be damaged without harm to it.
-            looked_at.start = planned.position;
-        }
-        match self.check(looked_at)? {
-            None => Ok(planned),
-            Some((position, ..)) if planned.length > 0 && position >= planned_end => Ok(planned),
-            Some((position, next, _)) if planned.length > 0 && position > planned.position => {
-                Ok(Planned { length: position - planned.position, next, reached_end: false, ..planned })
-            }
-            Some((position, _, error)) => Err(SegmentError::Corrupt { file: self.name(), position, error }),
-        }
-    }
-
-    /// Checks the CRCs of a stretch of whole batches unless that was done; the first bad one with the offset before it.
-    fn check(&self, stretch: Range<u64>) -> Result<Option<(u64, Offset, BatchError)>, SegmentError> {
-        let end = stretch.end.min(self.unchecked_end());
-        let covers = |done: &Range<u64>| done.start <= stretch.start && end <= done.end;
-        if stretch.start >= end || self.stretches.lock().iter().any(covers) {
-            return Ok(None);
-        }
-        let mut walk = Walk::new(self, stretch.start, end);
-        let mut next = self.base;
-        loop {
-            match walk.next_batch() {
-                Ok(Some((header, _, _))) => next = header.next_offset(),
-                Ok(None) => break,
-                Err(WalkError::Corrupt { position, error }) => return Ok(Some((position, next, error))),
-                Err(WalkError::Io(error)) => return Err(self.io(error)),
-            }
-        }
-        let mut checked = self.stretches.lock();
-        let mut grown = stretch.start..end;
-        checked.retain(|done| {
-            let apart = done.end < grown.start || grown.end < done.start;
-            if !apart {
-                grown = done.start.min(grown.start)..done.end.max(grown.end);
-            }
-            apart
-        });
-        if checked.len() == CHECKED_STRETCHES_MAX {
-            checked.remove(0);
-        }
-        checked.push(grown);
-        Ok(None)
-    }
-
-    /// The plan by the headers alone, and the stretch of batches that it was made from.
-    fn plan_headers(
-        &self,
-        from: Offset,
-        below: Offset,
-        max_bytes: u64,
-        at_least_one: bool,
-    ) -> Result<(Planned, Range<u64>), SegmentError> {
-        let (start, end) = (self.seek(from)?, self.written_end());
-        let mut walk = Headers::new(self, start, end).looking_for(from);
-        let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
-        loop {
-            let (header, position) = match walk.next() {
-                Ok(Some(step)) => step,
-                Ok(None) => {
-                    planned.reached_end = true;
-                    return Ok((planned, start..end));
-                }
-                Err(WalkError::Corrupt { .. }) if planned.length > 0 => return Ok((planned, start..walk.position())),
-                Err(error) => return Err(self.failed(error)),
-            };
-            if header.last_offset() < from {
-                continue;
-            }
-            let first = planned.length == 0;
-            let fits = planned.length + header.size() <= max_bytes || (first && at_least_one);
-            if header.last_offset() >= below || !fits {
-                return Ok((planned, start..walk.position()));
-            }
-            if first {
-                (planned.position, planned.first_base) = (position, header.base_offset);
-            }
-            planned.length += header.size();
-            planned.next = header.next_offset();
-        }
     }
 
     /// A position at or before the batch that holds `offset`.
@@ -297,11 +183,16 @@ impl Segment {
     }
 
     pub(super) fn header_at(&self, position: u64) -> Result<Option<BatchHeader>, SegmentError> {
+        self.header_with(position, Patience::Wait).map_err(|error| self.io(error))
+    }
+
+    /// The header there, if there is one.
+    pub(super) fn header_with(&self, position: u64, patience: Patience) -> io::Result<Option<BatchHeader>> {
         if position + HEADER_BYTES as u64 > self.written_end() {
             return Ok(None);
         }
         let mut bytes = [0; HEADER_BYTES];
-        super::walk::read_exact(self, &mut bytes, position).map_err(|error| self.io(error))?;
+        read_exact_with(self, &mut bytes, position, patience)?;
         Ok(BatchHeader::parse(&bytes).ok())
     }
 
@@ -346,14 +237,6 @@ impl Segment {
         }
         self.sound(position..walk.position())?;
         Ok((walk.position(), next))
-    }
-
-    /// An error unless a stretch of whole batches is what was written: what was passed over by its times alone counts.
-    fn sound(&self, stretch: Range<u64>) -> Result<(), SegmentError> {
-        match self.check(stretch)? {
-            None => Ok(()),
-            Some((position, _, error)) => Err(SegmentError::Corrupt { file: self.name(), position, error }),
-        }
     }
 
     /// The first record in the batch that is `wanted`; see [`first_record`].

@@ -1,7 +1,7 @@
 //! Walking the batches of a segment file, header by header.
 
 use crate::base::FileRange;
-use crate::record::header::batch_crc;
+use crate::record::header::{BatchCrc, batch_crc};
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES};
 use std::io;
 
@@ -11,6 +11,8 @@ const WINDOW_BYTES: usize = 32 * 1024;
 const SMALL_BATCH_BYTES: u64 = 8 * 1024;
 /// A batch is read for its CRC in pieces of at most this, so that a length that lies costs little.
 const BATCH_STEP_BYTES: usize = 1024 * 1024;
+/// A batch whose CRC alone matters is read in pieces of this: they stay in the processor's cache.
+const CHECK_STEP_BYTES: usize = 64 * 1024;
 
 /// Why a walk ended before the end.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,15 @@ pub enum WalkError {
     },
 }
 
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// It may.
+    Wait,
+    /// What is not in memory is an error: `WouldBlock`.
+    AtOnce,
+}
+
 /// A walk over the batches between two positions; reads no further than `end`.
 pub struct Walk<'a> {
     file: &'a dyn FileRange,
@@ -36,12 +47,20 @@ pub struct Walk<'a> {
     window: Vec<u8>,
     window_at: u64,
     last_size: u64,
+    patience: Patience,
+    piece: Vec<u8>,
 }
 
 impl<'a> Walk<'a> {
     /// Walks from `position`, which must be a batch's first byte.
     pub fn new(file: &'a dyn FileRange, position: u64, end: u64) -> Self {
-        Walk { file, position, end, window: Vec::new(), window_at: 0, last_size: 0 }
+        let patience = Patience::Wait;
+        Walk { file, position, end, window: Vec::new(), window_at: 0, last_size: 0, patience, piece: Vec::new() }
+    }
+
+    /// The same walk with this patience.
+    pub fn patient(self, patience: Patience) -> Self {
+        Walk { patience, ..self }
     }
 
     /// Where the next batch begins.
@@ -78,6 +97,33 @@ impl<'a> Walk<'a> {
         Ok(Some((header, batch, position)))
     }
 
+    /// Checks the next batch's CRC, in pieces; its header.
+    pub fn check_next(&mut self) -> Result<Option<BatchHeader>, WalkError> {
+        let Some((header, position)) = self.next_header()? else { return Ok(None) };
+        let end = position + header.size();
+        let mut crc = BatchCrc::new();
+        let in_window = (position - self.window_at) as usize;
+        let mut at = match self.window.get(in_window..) {
+            Some(bytes) => {
+                let bytes = &bytes[..bytes.len().min(header.size() as usize)];
+                crc.add(bytes);
+                position + bytes.len() as u64
+            }
+            None => position,
+        };
+        while at < end {
+            self.piece.resize(CHECK_STEP_BYTES.min((end - at) as usize), 0);
+            read_exact(self.file, &mut self.piece, at)?;
+            crc.add(&self.piece);
+            at += self.piece.len() as u64;
+        }
+        let computed = crc.value();
+        if computed != header.crc {
+            return Err(WalkError::Corrupt { position, error: BatchError::Crc { stored: header.crc, computed } });
+        }
+        Ok(Some(header))
+    }
+
     fn read_batch(&self, header: &BatchHeader, position: u64) -> Result<Vec<u8>, WalkError> {
         let size = usize::try_from(header.size()).map_err(io::Error::other)?;
         let in_window = (position - self.window_at) as usize;
@@ -110,7 +156,18 @@ impl<'a> Walk<'a> {
         let want = (want as u64).min(self.end - self.position) as usize;
         self.window.resize(want, 0);
         self.window_at = self.position;
-        read_exact(self.file, &mut self.window, self.position)
+        read_exact_with(self.file, &mut self.window, self.position, self.patience)
+    }
+}
+
+/// Fills `buf` as [`read_exact`] does, or says `WouldBlock`.
+pub fn read_exact_with(file: &dyn FileRange, buf: &mut [u8], position: u64, patience: Patience) -> io::Result<()> {
+    match patience {
+        Patience::Wait => read_exact(file, buf, position),
+        Patience::AtOnce => match file.read_cached(buf, position)? {
+            Some(read) if read == buf.len() => Ok(()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        },
     }
 }
 

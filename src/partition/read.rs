@@ -5,7 +5,7 @@
 
 use super::handle::Partition;
 use crate::base::{Offset, Part, ProducerId, Watermarks};
-use crate::log::SegmentError;
+use crate::log::{SegmentError, Wanted};
 use crate::store::{Lookup, TailDamaged, TailSlice};
 use std::sync::Arc;
 use tokio::task::JoinError;
@@ -115,13 +115,19 @@ impl Partition {
             Lookup::Tail { slices, next } => return Ok(in_memory(slices, next, watermarks)),
             Lookup::Segments => {}
         }
-        let log = self.log.clone();
-        let plan = tokio::task::spawn_blocking(move || log.plan(from, below, max_bytes, at_least_one)).await?;
-        // Files that went while they were looked at are no fault of the disk's.
-        if plan.as_ref().map_or(true, |plan| plan.ranges.is_empty()) && self.is_deleted() {
-            return Err(ReadError::Deleted);
-        }
-        let plan = plan?;
+        let wanted = Wanted { from, below, max_bytes, at_least_one };
+        let plan = match self.log.plan_at_once(wanted) {
+            Some(plan) => plan,
+            None => {
+                let log = self.log.clone();
+                let plan = tokio::task::spawn_blocking(move || log.plan(wanted)).await?;
+                // Files that went while they were looked at are no fault of the disk's.
+                if plan.as_ref().map_or(true, |plan| plan.ranges.is_empty()) && self.is_deleted() {
+                    return Err(ReadError::Deleted);
+                }
+                plan?
+            }
+        };
         let parts = plan.ranges.into_iter().map(|range| Part::File {
             file: range.segment,
             position: range.position,

@@ -186,6 +186,33 @@ pub fn batch_crc(batch: &[u8]) -> u32 {
     crc32c(&batch[ATTRIBUTES_AT..])
 }
 
+/// The same over a batch that comes in pieces.
+pub struct BatchCrc {
+    digest: crc_fast::Digest,
+    /// Bytes in front that it does not cover.
+    skip: usize,
+}
+
+impl BatchCrc {
+    /// Before the batch's first byte.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        BatchCrc { digest: crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi), skip: ATTRIBUTES_AT }
+    }
+
+    /// The next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        let skip = self.skip.min(bytes.len());
+        self.skip -= skip;
+        self.digest.update(&bytes[skip..]);
+    }
+
+    /// Over all that came.
+    pub fn value(&self) -> u32 {
+        self.digest.finalize() as u32
+    }
+}
+
 /// Consecutive batches in memory. Ends at the end of the bytes, or after the first error.
 pub struct Batches<'a> {
     rest: &'a [u8],

@@ -2,21 +2,36 @@
 
 /// Reads a zigzag varint of at most 32 bits from the front of `bytes`; `None` when it is cut off or does not fit.
 pub fn read_i32(bytes: &mut &[u8]) -> Option<i32> {
-    if let Some((&first, rest)) = bytes.split_first()
-        && first < 0x80
-    {
-        *bytes = rest;
-        let raw = i32::from(first);
-        return Some((raw >> 1) ^ -(raw & 1));
-    }
-    let raw = u32::try_from(read_raw(bytes, 5)?).ok()?;
+    let raw = match read_short(bytes) {
+        Some(raw) => raw,
+        None => u32::try_from(read_raw(bytes, 5)?).ok()?,
+    };
     Some((raw >> 1) as i32 ^ -((raw & 1) as i32))
 }
 
 /// Reads a zigzag varint of at most 64 bits from the front of `bytes`; `None` when it is cut off or does not fit.
 pub fn read_i64(bytes: &mut &[u8]) -> Option<i64> {
-    let raw = read_raw(bytes, 10)?;
+    let raw = match read_short(bytes) {
+        Some(raw) => u64::from(raw),
+        None => read_raw(bytes, 10)?,
+    };
     Some((raw >> 1) as i64 ^ -((raw & 1) as i64))
+}
+
+/// One of one or two bytes, as nearly all are: lengths of records and the differences between them.
+#[inline]
+fn read_short(bytes: &mut &[u8]) -> Option<u32> {
+    match **bytes {
+        [first, ..] if first < 0x80 => {
+            *bytes = &bytes[1..];
+            Some(u32::from(first))
+        }
+        [first, second, ..] if second < 0x80 => {
+            *bytes = &bytes[2..];
+            Some(u32::from(first & 0x7f) | u32::from(second) << 7)
+        }
+        _ => None,
+    }
 }
 
 fn read_raw(bytes: &mut &[u8], bytes_max: usize) -> Option<u64> {

@@ -8,6 +8,7 @@ use super::{Durability, Store, StoredLog};
 use crate::base::{Offset, TopicPartition};
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
+use crate::log::Wanted;
 use crate::record::{Batches, check_produced};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -113,7 +114,8 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
     assert!(marks.durable.0 <= seen.sent.get() && marks.log_start.0 <= seen.start_asked.get(), "{what}: {marks:?}");
     let mut next = marks.log_start;
     while next < marks.durable {
-        let plan = log.plan(next, marks.durable, 1 << 20, true).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let plan =
+            log.plan(Wanted::new(next, marks.durable, 1 << 20, true)).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(plan.next > next, "{what}: a gap at {next}");
         let mut expected = None;
         for range in &plan.ranges {

@@ -12,6 +12,7 @@ use crate::base::{
 };
 use crate::io::disk::faulty::Chance;
 use crate::io::disk::{Disk, FaultyDisk};
+use crate::log::Wanted;
 use crate::log::{LogSettings, SegmentError};
 use crate::record::{BatchBuilder, BatchHeader, Batches, check_produced, patch};
 use bytes::Bytes;
@@ -224,7 +225,7 @@ fn reads(what: &str, log: &StoredLog, sent: &[(BatchHeader, Bytes)], end: Offset
     let (mut refused, mut left_out) = (0, 0);
     let stored: Vec<_> = sent.iter().filter(|(header, _)| header.last_offset() < end).collect();
     for (header, _) in &stored {
-        match log.plan(header.last_offset(), end, 2_000, true) {
+        match log.plan(Wanted::new(header.last_offset(), end, 2_000, true)) {
             Err(SegmentError::Corrupt { .. }) => refused += 1,
             Err(SegmentError::Io { error, .. }) => panic!("{what}: {error}"),
             Ok(plan) => {
@@ -293,7 +294,7 @@ fn goes_on(what: &str, left: &Left, store: &Store, hands: &mut Hands) {
         let next = append(store, topic, RUNS, &sequenced(&left.sent, topic, BATCHES));
         assert_eq!(next.base, last.next_offset(), "{what}");
         step_all(hands, true);
-        let plan = log.plan(next.base, next.last.plus(1), 1 << 20, true);
+        let plan = log.plan(Wanted::new(next.base, next.last.plus(1), 1 << 20, true));
         let plan = plan.unwrap_or_else(|error| panic!("{what}: what came after can't be read: {error}"));
         assert_eq!(plan.next, next.last.plus(1), "{what}");
     }

@@ -3,7 +3,7 @@
 use super::stored_log::{StoredLog, TailEntry};
 use crate::base::{Offset, Timestamp, Watermarks};
 use crate::log::segment::first_record;
-use crate::log::{Found, Segment, SegmentError};
+use crate::log::{Found, Segment, SegmentError, Wanted};
 use crate::record::{BatchError, BatchHeader, Batches};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ impl StoredLog {
         self.core.counters.tail_reads.add(1);
         let (mut slices, mut next, mut left) = (Vec::with_capacity(entries.len()), from, max_bytes);
         for entry in entries {
-            let damaged = |error| TailDamaged { log: self.id(), at: entry.base, error };
+            let (base, last) = (entry.base, entry.next);
+            let damaged = |error| TailDamaged { log: self.id(), at: base, error };
             let whole = entry.base >= from && entry.next <= below && entry.bytes.len() as u64 <= left;
             let cut = if whole {
                 Cut { skip: 0, length: entry.bytes.len(), next: entry.next }
@@ -94,13 +95,15 @@ impl StoredLog {
             if cut.length > 0 {
                 left = left.saturating_sub(cut.length as u64);
                 next = cut.next;
+                // Whole entries, as most are, move: a slice would count its owner up and down.
+                let bytes = if whole { entry.bytes } else { entry.bytes.slice(cut.skip..cut.skip + cut.length) };
                 slices.push(TailSlice {
-                    bytes: entry.bytes.slice(cut.skip..cut.skip + cut.length),
+                    bytes,
                     position: u64::from(entry.position) + cut.skip as u64,
                     segment: entry.segment,
                 });
             }
-            if !whole && next < entry.next {
+            if !whole && next < last {
                 break;
             }
         }
@@ -126,14 +129,21 @@ impl StoredLog {
         Some(entries)
     }
 
-    /// Plans the same read in segments. Reads headers from files: may block.
-    pub fn plan(&self, from: Offset, below: Offset, max_bytes: u64, at_least_one: bool) -> Result<Plan, SegmentError> {
-        let mut plan = Plan { ranges: Vec::new(), next: from };
-        for (segment, planned) in self.log.plan(from, below, max_bytes, at_least_one)? {
+    /// Plans a read in segments. Reads headers from files: may block.
+    pub fn plan(&self, wanted: Wanted) -> Result<Plan, SegmentError> {
+        let mut plan = Plan { ranges: Vec::new(), next: wanted.from };
+        for (segment, planned) in self.log.plan(wanted)? {
             plan.next = planned.next;
             plan.ranges.push(PlannedRange { segment, position: planned.position, length: planned.length });
         }
         Ok(plan)
+    }
+
+    /// The same without waiting for the disk, for a reader that goes on where it was; none when that can't be.
+    pub fn plan_at_once(&self, wanted: Wanted) -> Option<Plan> {
+        let (segment, planned) = self.log.plan_at_once(wanted)?;
+        let range = PlannedRange { segment, position: planned.position, length: planned.length };
+        Some(Plan { ranges: vec![range], next: planned.next })
     }
 
     /// The first record below the durable offset at or after `timestamp`. Reads files: may block.

@@ -1,7 +1,7 @@
 //! The memory tail: the newest committed batches of all partitions, in chunks.
 //!
 //! The commit thread copies each batch once, into the current chunk; the slices that partitions and readers hold share
-//! the chunk's memory. A chunk is about 1 MiB; a batch above a quarter of that has a chunk of its own, so that no chunk is
+//! the chunk's memory. A chunk is 4 MiB; a batch above a quarter of that has a chunk of its own, so that no chunk is
 //! left mostly empty. When the chunks pass `ottla.tail.bytes`, the oldest leaves, once all that is in it is in segments: its
 //! partitions forget the slices up to the offset they had reached in it. They may forget a slice early (a large batch is
 //! filed before the chunk that is being filled), never late, and never one that is not in a segment: what they had reached
@@ -14,8 +14,9 @@ use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Size of a chunk, unless the whole tail is small.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Size of a chunk, unless the whole tail is small: batches of the usual largest size, 1 MiB, share one, whose memory is
+/// used again. A fresh block for each costs as much in page faults as the copy itself.
+const CHUNK_BYTES: usize = 4 << 20;
 const CHUNK_BYTES_MIN: usize = 64 << 10;
 
 /// A tail has room for at least this many chunks.
@@ -25,7 +26,7 @@ const CHUNKS_PER_TAIL: usize = 16;
 const OWN_CHUNK_SHARE: usize = 4;
 
 /// Emptied chunks whose memory is kept for the next ones.
-const POOLED_CHUNKS: usize = 4;
+const POOLED_CHUNKS: usize = 2;
 
 /// What a partition's record of a slice costs besides its bytes.
 const SLICE_COST: usize = 80;

@@ -9,6 +9,7 @@ use crate::base::Offset;
 use crate::io::disk::faulty::{Fault, Operation};
 use crate::io::disk::{Disk, FaultyDisk, Open};
 use crate::log::LogSettings;
+use crate::log::Wanted;
 use crate::record::{check_produced, patch};
 use crate::store::threads::Hands;
 use crate::wal;
@@ -55,7 +56,7 @@ fn append_to(store: &Store, log: &Arc<StoredLog>, hands: &mut Hands, batch: &Byt
 fn stored(log: &StoredLog) -> Vec<u8> {
     let (end, mut next, mut all) = (log.watermarks().durable, Offset::ZERO, Vec::new());
     while next < end {
-        let plan = log.plan(next, end, u64::MAX, true).expect("readable");
+        let plan = log.plan(Wanted::new(next, end, u64::MAX, true)).expect("readable");
         assert!(plan.next > next, "a gap at {next}");
         for range in plan.ranges {
             all.extend(read_range(&*range.segment, range.position, range.length));

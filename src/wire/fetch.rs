@@ -219,7 +219,8 @@ impl FetchResponse {
     pub fn encode(self, header: &RequestHeader) -> Body {
         let partitions: usize = self.responses.iter().map(|topic| topic.partitions.len()).sum();
         let mut writer = Writer::new(header.at(), 64 + 64 * (self.responses.len() + partitions));
-        let mut parts = Vec::new();
+        // A heading and the records of each partition, and the end.
+        let mut parts = Vec::with_capacity(2 * partitions + 1);
         header.put_response(&mut writer.out);
         writer.out.put_i32(self.throttle_time_ms);
         if writer.since(7) {

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Slices that one pwritev takes (Linux's IOV_MAX).
 const SLICES_PER_WRITE: usize = 1024;
 
-/// Distance of the looks by which a range is taken to be in memory: Linux reads ahead in larger steps.
-const CACHED_LOOK_BYTES: usize = 64 * 1024;
+/// Distance of the looks by which a range is taken to be in memory: as far as Linux reads ahead at once by default.
+const CACHED_LOOK_BYTES: usize = 128 * 1024;
 
 /// Some kernels' file systems can't say whether bytes are in memory (overlayfs, tmpfs), or can't send from a file to a
 /// socket: the first refusal is remembered.

@@ -1,6 +1,7 @@
 //! What a checkpoint keeps of indexes, and a log that is opened from it.
 
 use super::*;
+use crate::log::Wanted;
 use crate::log::index::{IndexEntry, TimeEntry};
 use crate::log::{IndexTail, survey::FlawKind};
 
@@ -137,7 +138,7 @@ fn entries_of_lost_batches_do_no_harm() {
     let report = go_on(&mut partition, &at);
     assert!(matches!(report.damaged[..], [(_, flaw)] if matches!(flaw.kind, FlawKind::Lost { .. })), "{report:?}");
     append(&mut partition, 3);
-    let plans = partition.log.plan(Offset(30), partition.tip.end(), 1 << 20, true).expect("readable");
+    let plans = partition.log.plan(Wanted::new(Offset(30), partition.tip.end(), 1 << 20, true)).expect("readable");
     assert_eq!(plans[0].1.first_base, Offset(30));
 }
 

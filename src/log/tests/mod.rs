@@ -11,6 +11,7 @@ mod tip;
 use super::*;
 use crate::base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
 use crate::io::disk::{Disk, FaultyDisk};
+use crate::log::Wanted;
 use crate::record::{BatchBuilder, BatchHeader, patch, restamp_append_time};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
@@ -124,7 +125,7 @@ impl Partition {
 fn read_from(log: &Log, from: Offset, below: Offset, max_bytes: u64) -> Vec<u8> {
     let (mut bytes, mut from) = (Vec::new(), from);
     loop {
-        let plans = log.plan(from, below, max_bytes, true).expect("the log can be read");
+        let plans = log.plan(Wanted::new(from, below, max_bytes, true)).expect("the log can be read");
         let Some((_, last)) = plans.last() else { return bytes };
         for (segment, planned) in &plans {
             let mut part = vec![0; planned.length as usize];

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::FileRange;
-use crate::log::segment::Planned;
+use crate::log::{Planned, Wanted};
 use crate::record::Compression;
 
 /// Ten batches of three records each over several segments; times rise by 10 per record.
@@ -42,7 +42,7 @@ fn limits_hold_except_for_the_first_batch() {
     let partition = ten();
     let size = partition.stored[0].1.len() as u64;
     let planned = |max_bytes, at_least_one| {
-        let plans = partition.log.plan(Offset(1), Offset(30), max_bytes, at_least_one).expect("readable");
+        let plans = partition.log.plan(Wanted::new(Offset(1), Offset(30), max_bytes, at_least_one)).expect("readable");
         let lengths: u64 = plans.iter().map(|(_, planned)| planned.length).sum();
         lengths / size
     };
@@ -55,7 +55,8 @@ fn limits_hold_except_for_the_first_batch() {
 #[test]
 fn nothing_at_or_past_the_given_end_is_read() {
     let partition = ten();
-    let plan = |from, below| partition.log.plan(Offset(from), Offset(below), 1 << 20, true).expect("readable");
+    let plan =
+        |from, below| partition.log.plan(Wanted::new(Offset(from), Offset(below), 1 << 20, true)).expect("readable");
     assert!(plan(3, 3).is_empty());
     assert!(plan(3, 5).is_empty(), "the batch from 3 to 5 is not wholly below 5");
     assert!(plan(30, 40).is_empty(), "nothing is there yet");
@@ -72,7 +73,7 @@ fn bytes_are_shown_only_when_they_are_written() {
     let segment = partition.log.segment_for(Offset(0)).expect("the first batch made it");
     let written = segment.written_end();
     let placed = partition.place(&batch(1, 10, NOW.0), 0);
-    assert!(partition.log.plan(Offset(1), Offset(2), 1_000, true).expect("readable").is_empty());
+    assert!(partition.log.plan(Wanted::new(Offset(1), Offset(2), 1_000, true)).expect("readable").is_empty());
     partition.disk.fail(crate::io::disk::faulty::Operation::Write, ".log", 0, crate::io::disk::faulty::Fault::Full);
     partition.log.write(std::slice::from_ref(&placed)).expect_err("the disk is full");
     assert_eq!(segment.written_end(), written);
@@ -163,7 +164,7 @@ fn damaged_batches_are_named_when_they_are_read() {
         let disk = partition.disk.kill();
         disk.corrupt(&path, u64::from(victim.position) + at, 0x10).expect("there is such a byte");
         let (log, tip, _) = Partition::open(&disk, &partition.settings, OpenHow::Clean);
-        let plan = |from: i64| log.plan(Offset(from), tip.end(), 1, true);
+        let plan = |from: i64| log.plan(Wanted::new(Offset(from), tip.end(), 1, true));
         // A batch whose last offset lies seems to hold its neighbour's offsets, up to the next index entry.
         let lies = (23..27).contains(&at);
         for n in (0..10).filter(|n| *n != 4 && !(lies && *n == 5)) {
@@ -293,4 +294,90 @@ fn readers_beside_the_writer_see_whole_batches() {
         }
     });
     assert!(log.segments().len() > 50);
+}
+
+/// 600 batches of one small record, in a few segments, with an index entry for about each.
+fn small_batches() -> Partition {
+    let settings = LogSettings { segment_bytes: 20_000, index_interval_bytes: 60, ..small() };
+    let mut partition = Partition::new(settings);
+    for n in 0..600_i64 {
+        let value = vec![b'v'; (n * 37 % 150) as usize];
+        partition.append(&BatchBuilder::new().push(Timestamp(NOW.0 + n), None, Some(&value)), 0);
+    }
+    assert!((3..20).contains(&partition.log.segments().len()));
+    partition
+}
+
+/// What a plan should be: from the batch with this offset on, as many whole ones of its segment as fit.
+fn fitting(partition: &Partition, wanted: Wanted) -> (u64, Offset) {
+    let segments = partition.log.segments();
+    let end =
+        segments.iter().map(|segment| segment.base()).find(|base| *base > wanted.from).unwrap_or(Offset(i64::MAX));
+    let (mut length, mut next) = (0, wanted.from);
+    for (placement, bytes) in &partition.stored[wanted.from.0 as usize..] {
+        let size = bytes.len() as u64;
+        let fits = length + size <= wanted.max_bytes || (length == 0 && wanted.at_least_one);
+        if placement.base >= end || placement.last >= wanted.below || !fits {
+            break;
+        }
+        (length, next) = (length + size, placement.last.plus(1));
+    }
+    (length, next)
+}
+
+/// The index is asked where a plan over many small batches will end: the plan is the same as without.
+#[test]
+fn a_plan_over_many_small_batches_takes_as_many_as_one_by_one() {
+    let partition = small_batches();
+    for from in (0..600).step_by(7) {
+        for below in [from + 1, from + 15, from + 40, 600] {
+            for max_bytes in [1, 900, 3_000, 9_999, 1 << 20] {
+                let wanted = Wanted::new(Offset(from), Offset(below.min(600)), max_bytes, true);
+                let segment = partition.log.segment_for(wanted.from).expect("there");
+                let planned = segment.plan(wanted).expect("readable");
+                assert_eq!((planned.length, planned.next), fitting(&partition, wanted), "{wanted:?}");
+            }
+        }
+    }
+}
+
+/// Who goes on where a read ended is planned without the index and without waiting, to the same result.
+#[test]
+fn a_reader_that_goes_on_is_planned_at_once_to_the_same_end() {
+    let partition = small_batches();
+    for (max_bytes, below) in [(1, 600), (700, 599), (5_000, 600), (15_000, 333)] {
+        let (mut from, mut at_once, mut steps) = (Offset(0), 0, 0);
+        while from < Offset(below) {
+            let wanted = Wanted::new(from, Offset(below), max_bytes, true);
+            let quick = partition.log.plan_at_once(wanted);
+            let slow = partition.log.plan(wanted).expect("readable");
+            if let Some((segment, planned)) = &quick {
+                let (first, same) = &slow[0];
+                assert!(std::sync::Arc::ptr_eq(segment, first));
+                assert_eq!((planned, slow.len()), (same, 1));
+                at_once += 1;
+            }
+            from = slow.last().expect("not at the end").1.next;
+            steps += 1;
+        }
+        assert!(at_once * 2 > steps || steps < 8, "{at_once} of {steps} with {max_bytes}");
+    }
+    let elsewhere = Wanted::new(Offset(17), Offset(600), 1, true);
+    assert_eq!(small_batches().log.plan_at_once(elsewhere).map(|(_, planned)| planned), None, "nobody ended there");
+}
+
+/// FE-17 holds for readers that go on, too: what an earlier run left is not served before it was checked.
+#[test]
+fn what_an_earlier_run_left_is_not_planned_at_once_before_it_was_checked() {
+    let mut partition = small_batches();
+    partition.close();
+    let disk = partition.disk.clone();
+    partition.reopen(disk, OpenHow::Clean);
+    let wanted = Wanted::new(Offset(0), Offset(600), 700, true);
+    let first = partition.log.plan(wanted).expect("readable");
+    let on = Wanted { from: first[0].1.next, ..wanted };
+    assert_eq!(partition.log.plan_at_once(on).map(|(_, planned)| planned), None, "unchecked");
+    let second = partition.log.plan(on).expect("readable");
+    let again = partition.log.plan_at_once(on).map(|(_, planned)| planned);
+    assert_eq!(again, Some(second[0].1), "checked by the plan before");
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::io::disk::Open;
+use crate::log::Wanted;
 use crate::log::survey::FlawKind;
 use crate::log::{IndexTail, epochs, snapshot};
 
@@ -158,10 +159,10 @@ fn damaged_sealed_segments_are_named_and_left_alone() {
     assert!(matches!(flaw.kind, FlawKind::Batch(crate::record::BatchError::Magic { magic: 3 })), "{flaw:?}");
     assert_eq!(disk.read_whole(&path, 1 << 20).expect("it is there"), before, "not touched");
     assert_eq!((tip.end, &tip.producers), (partition.tip.end, &partition.tip.producers));
-    assert!(log.plan(victim.base, tip.end, 1, true).is_err());
+    assert!(log.plan(Wanted::new(victim.base, tip.end, 1, true)).is_err());
     let elsewhere = partition.stored.iter().filter(|(placement, _)| placement.base != victim.base);
     for (placement, _) in elsewhere {
-        let plans = log.plan(placement.base, tip.end, 1, true).expect("not harmed");
+        let plans = log.plan(Wanted::new(placement.base, tip.end, 1, true)).expect("not harmed");
         assert_eq!(plans[0].1.first_base, placement.base);
     }
 }
@@ -293,6 +294,6 @@ fn batches_behind_damage_keep_their_epoch() {
     let how = OpenHow::From { tip: &at, tail: &IndexTail::default(), epoch: Some(LeaderEpoch(2)) };
     let (log, tip, report) = Partition::open(&disk, &small(), how);
     assert_eq!(report.damaged.len(), 1);
-    assert!(log.plan(Offset(1), tip.end(), 500, true).is_err(), "the damaged one");
-    log.plan(Offset(4), tip.end(), 500, true).map(drop).expect("one behind it in the same segment");
+    assert!(log.plan(Wanted::new(Offset(1), tip.end(), 500, true)).is_err(), "the damaged one");
+    log.plan(Wanted::new(Offset(4), tip.end(), 500, true)).map(drop).expect("one behind it in the same segment");
 }

@@ -4,6 +4,7 @@ use super::model::{Partition, Sent};
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use crate::io::disk::FaultyDisk;
 use crate::io::disk::faulty::{Chance, Fault, Operation};
+use crate::log::Wanted;
 use crate::record::{BatchBuilder, check_produced, patch};
 use crate::store::commit::Step;
 use crate::store::fixture::{Bench, WALL, read_range, settings};
@@ -377,7 +378,7 @@ impl World {
                     slices.iter().for_each(|slice| stored.extend_from_slice(&slice.bytes));
                     next = after;
                 }
-                Ok(Lookup::Segments) => match log.plan(next, marks.durable, 40_000, true) {
+                Ok(Lookup::Segments) => match log.plan(Wanted::new(next, marks.durable, 40_000, true)) {
                     Ok(plan) => {
                         for range in &plan.ranges {
                             stored.extend(read_range(&*range.segment, range.position, range.length));
@@ -445,7 +446,7 @@ fn is_full(running: &Running, bytes: usize) -> bool {
 fn read_segments(log: &StoredLog, from: Offset, to: Offset) -> Vec<u8> {
     let (mut stored, mut next) = (Vec::new(), from);
     while next < to {
-        let plan = log.plan(next, to, 100_000, true).expect("the segments can be read");
+        let plan = log.plan(Wanted::new(next, to, 100_000, true)).expect("the segments can be read");
         assert!(plan.next > next, "{}: a gap at {next}", log.id());
         for range in &plan.ranges {
             stored.extend(read_range(&*range.segment, range.position, range.length));

@@ -94,7 +94,7 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, consumers: u32, rate_bytes: f64) -
     let _: produce::Done = writer.result()?;
     let done: Done = reader.result()?;
     let both = end(stage, &clients, &before)?;
-    admin::delete_topic(stage.running.bootstrap(), TAIL)?;
+    stage.delete_topic(TAIL)?;
 
     let mut values = Values::new();
     let reading = Used {

@@ -11,6 +11,7 @@ use super::load::Load;
 use super::meter::{self, Meter, Used};
 use super::plan::Size;
 use super::systems::{Programs, Running, System};
+use crate::admin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ pub struct Bench {
     pub size: Size,
 }
 
-/// A system with the number of topics that were made on it.
+/// A running system that is measured.
 pub struct Stage<'a> {
     /// The running system.
     pub running: &'a Running,
@@ -62,6 +63,16 @@ pub struct Stage<'a> {
     pub system: System,
     /// Whether its data lies on a disk.
     pub on_disk: bool,
+}
+
+impl Stage<'_> {
+    /// Deletes a topic; the floor, which can't, keeps it.
+    pub fn delete_topic(&self, name: &str) -> Result<(), String> {
+        match self.system {
+            System::Floor => Ok(()),
+            _ => admin::delete_topic(self.running.bootstrap(), name),
+        }
+    }
 }
 
 /// Runs a load between two readings of the meters; everything it wrote is on the disk at the second one.

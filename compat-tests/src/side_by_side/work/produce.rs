@@ -16,7 +16,7 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcom
     let (done, used): (Done, _) = measured(stage, "produce", &job)?;
     let mut values = values(&done, &used);
     memory(stage, &mut values)?;
-    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    stage.delete_topic(topic)?;
     Ok(values)
 }
 
@@ -28,7 +28,7 @@ pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
     let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.warm_up_s);
     let (done, _): (Done, _) = measured(stage, "produce", &job)?;
     super::consume::read_all(stage, topic, flow.partitions, 1, done.records)?;
-    admin::delete_topic(stage.running.bootstrap(), topic)
+    stage.delete_topic(topic)
 }
 
 /// Produces a drawn flow, then one consumer reads it; the figures of both, the latter's throughput as `read_`.
@@ -42,7 +42,7 @@ pub fn drawn(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outc
     values.insert("read_machine_cpu_s_per_gib".to_owned(), used.machine_cpu_s / (read.bytes as f64 / GIB));
     values.insert("read_mb_per_s".to_owned(), read.bytes as f64 / read.seconds / MB);
     memory(stage, &mut values)?;
-    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    stage.delete_topic(topic)?;
     Ok(values)
 }
 

@@ -24,7 +24,7 @@ pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let before = begin(stage, &[])?;
     let text = output(command)?;
     let used = end(stage, &[], &before)?;
-    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    stage.delete_topic(topic)?;
     let last = text.lines().last().unwrap_or_default();
     let found = parse(last).ok_or_else(|| format!("kafka-producer-perf-test said {last:?}"))?;
     let mut values = Values::new();
@@ -56,7 +56,7 @@ pub fn consumer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let before = begin(stage, &[])?;
     let text = output(command)?;
     let used = end(stage, &[], &before)?;
-    admin::delete_topic(stage.running.bootstrap(), topic)?;
+    stage.delete_topic(topic)?;
     let line = text.lines().last().unwrap_or_default();
     let columns: Vec<f64> = line.split(',').filter_map(|column| column.trim().parse().ok()).collect();
     // start and end time, which are no numbers; MB, MB/s, records, records/s, rebalance ms, fetch ms, ...
