@@ -456,6 +456,10 @@ pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     }
 }
 
+/// A segment goes to the disk in steps of so many bytes: its sync, when it is sealed or at a checkpoint, then finds little
+/// left. Left to the system, half a minute of batches would wait for that moment, and everybody with them.
+const WRITE_BACK_BYTES: u64 = 1024 * 1024;
+
 /// Writes consecutive batches of one segment with one call, then shows them to readers.
 fn write_run(segment: &Segment, run: &[Placed]) -> io::Result<()> {
     let start = segment.written_end();
@@ -472,7 +476,12 @@ fn write_run(segment: &Segment, run: &[Placed]) -> io::Result<()> {
     if parts.is_empty() {
         return Ok(());
     }
-    segment.log().file()?.write_at(&parts, start)?;
+    let file = segment.log().file()?;
+    file.write_at(&parts, start)?;
+    let (written_back, full) = (start / WRITE_BACK_BYTES * WRITE_BACK_BYTES, end / WRITE_BACK_BYTES * WRITE_BACK_BYTES);
+    if full > written_back {
+        file.begin_write_back(written_back, full - written_back);
+    }
     // In this order: an entry is seen after its batch, and an index entry after the time entry of what lies before it.
     segment.publish(end);
     for Placed { placement, .. } in run {

@@ -73,6 +73,12 @@ pub trait File: FileRange {
     /// Returns when every byte written before the call, and the length, survive a loss of power (fdatasync).
     /// An error is final; see the module.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Asks the system to begin to write these bytes to the disk, so that a later sync finds little to do. A hint: nothing
+    /// is durable by it, and a failure shows in the sync.
+    fn begin_write_back(&self, position: u64, length: u64) {
+        let _ = (position, length);
+    }
 }
 
 /// A file system. Names in a directory appear and vanish at once, and durably after [`Disk::sync_dir`].

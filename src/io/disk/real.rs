@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, IoSlice};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -259,6 +259,18 @@ impl File for RealFile {
             }
         }
         Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn begin_write_back(&self, position: u64, length: u64) {
+        let (Ok(position), Ok(length)) = (i64::try_from(position), i64::try_from(length)) else { return };
+        #[expect(unsafe_code, reason = "no library offers this call as a safe one")]
+        // SAFETY: the call takes an open descriptor and three numbers, and touches no memory of this process.
+        let result =
+            unsafe { libc::sync_file_range(self.file.as_raw_fd(), position, length, libc::SYNC_FILE_RANGE_WRITE) };
+        // Where the file system can't (tmpfs), a sync does it all. With this flag alone the call waits for nothing that was
+        // written and takes no error away from a later sync.
+        let _ = result;
     }
 
     fn len(&self) -> io::Result<u64> {
