@@ -25,6 +25,9 @@ pub mod run;
 pub mod systems;
 pub mod work;
 
+#[cfg(test)]
+mod tests;
+
 use crate::report::say;
 use crate::rng::Rng;
 use plan::Size;
@@ -32,7 +35,7 @@ use run::Whole;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
-use systems::Programs;
+use systems::{Programs, System};
 use work::Bench;
 
 /// How it is started.
@@ -91,7 +94,23 @@ impl Options {
                 cell => options.chosen.push(cell.to_owned()),
             }
         }
+        options.check()?;
         Ok(options)
+    }
+
+    /// Systems and cells that are named must exist: a misspelt one would measure nothing.
+    fn check(&self) -> Result<(), String> {
+        let is_system = |name: &&String| System::ALL.iter().any(|system| system.name() == name.as_str());
+        if let Some(unknown) = self.systems.iter().find(|name| !is_system(name)) {
+            return Err(format!("no system {unknown}"));
+        }
+        let size = if self.quick { Size::QUICK } else { Size::FULL };
+        let names: Vec<String> = plan::groups(size, 0)
+            .iter()
+            .flat_map(|group| group.cells.iter().map(|cell| format!("{}/{}", group.name, cell.name)))
+            .collect();
+        let unknown = self.chosen.iter().find(|chosen| !names.iter().any(|name| name.starts_with(chosen.as_str())));
+        unknown.map_or(Ok(()), |unknown| Err(format!("no cell begins with {unknown}")))
     }
 
     fn run(self) -> Result<u32, String> {

@@ -32,6 +32,8 @@ pub struct Size {
     pub many: u32,
     /// How long an idle or trickling broker is watched.
     pub watch_s: f64,
+    /// Whether one cell of each group is enough, and one Kafka.
+    pub sample: bool,
 }
 
 impl Size {
@@ -45,6 +47,7 @@ impl Size {
         latency_s: 15.0,
         many: 10_000,
         watch_s: 10.0,
+        sample: false,
     };
     /// A smoke test, which judges no times.
     pub const QUICK: Size = Size {
@@ -56,6 +59,7 @@ impl Size {
         latency_s: 0.5,
         many: 100,
         watch_s: 0.5,
+        sample: true,
     };
 }
 
@@ -201,17 +205,22 @@ impl Flow {
 pub fn groups(size: Size, seed: u64) -> Vec<Group> {
     let disk = |name, systems, rounds, cells| Group { name, systems, rounds, place: Place::Disk, cells };
     let rounds = size.rounds;
-    vec![
+    let latency_systems = if size.sample { BROKERS } else { WITH_FLUSH };
+    let mut groups = vec![
         disk("start", BROKERS, rounds, start(size)),
         disk("produce", WITH_FLOOR, rounds, produce_cells()),
         disk("consume", WITH_FLOOR, rounds, consume()),
-        disk("latency", WITH_FLUSH, rounds, latency()),
+        disk("latency", latency_systems, rounds, latency()),
         disk("scale", BROKERS, rounds, scale(size)),
         Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor_produce() },
         disk("floor", PAIRS, size.pair_rounds, floor_consume()),
         disk("tools", BROKERS, rounds, tools()),
         disk("drawn", WITH_FLOOR, rounds, vec![drawn(seed)]),
-    ]
+    ];
+    if size.sample {
+        groups.iter_mut().for_each(|group| group.cells.truncate(1));
+    }
+    groups
 }
 
 fn spec(name: impl Into<String>, about: impl Into<String>, parameters: &[(&str, u64)], work: Work) -> Spec {

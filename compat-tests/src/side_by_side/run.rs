@@ -58,7 +58,7 @@ impl Whole {
     }
 
     /// What was measured before, or nothing yet.
-    fn cell(&self, group: &Group, spec: &Spec) -> Result<Cell, String> {
+    pub(super) fn cell(&self, group: &Group, spec: &Spec) -> Result<Cell, String> {
         let name = format!("{}/{}", group.name, spec.name);
         let fresh = Cell {
             cell: name.clone(),
