@@ -42,7 +42,7 @@ pub const ALL: &[Measure] = &[
     less("end_to_end_p999_ms", "end to end p99.9, ms", 2),
     less("end_to_end_max_ms", "end to end max, ms", 1),
     less("first_answer_ms", "first answer, ms", 1),
-    less("all_acknowledged_ms", "first record of all partitions, ms", 0),
+    less("acknowledged_ms", "a topic's partitions acknowledge, ms", 0),
     less("resident_mib", "resident memory, MiB", 1),
     less("distribution_mib", "distribution, MiB", 1),
     less("create_s", "creating, s", 1),

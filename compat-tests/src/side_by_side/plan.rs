@@ -16,10 +16,12 @@ const PAIRS: &[System] = &[System::Kafka, System::OttlaOs, System::Floor];
 /// How much is done; a whole run stays within 75 minutes, a quick one within two.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Rounds, and rounds of the pairs with the floor.
+    /// Rounds; of the pairs with the floor; with very many partitions, which Kafka needs minutes to create.
     pub rounds: u32,
     /// See `rounds`.
     pub pair_rounds: u32,
+    /// See `rounds`.
+    pub wide_rounds: u32,
     /// Most payload of one measurement, and its longest time.
     pub bytes: u64,
     /// See `bytes`.
@@ -41,6 +43,7 @@ impl Size {
     pub const FULL: Size = Size {
         rounds: 3,
         pair_rounds: 5,
+        wide_rounds: 2,
         bytes: 768 << 20,
         seconds: 5.0,
         warm_up_s: 3.0,
@@ -53,6 +56,7 @@ impl Size {
     pub const QUICK: Size = Size {
         rounds: 1,
         pair_rounds: 1,
+        wide_rounds: 1,
         bytes: 8 << 20,
         seconds: 0.5,
         warm_up_s: 0.2,
@@ -116,16 +120,29 @@ pub enum Work {
     Start { partitions: u32, unflushed: u64 },
     /// Resident memory of so many idle connections.
     Connections(u32),
-    /// So many partitions, idle or with a record a second in each.
-    Partitions { count: u32, trickle: bool },
-    /// So many consumers of all partitions at a trickle.
-    Watchers { consumers: u32, partitions: u32 },
+    /// So many partitions, idle.
+    Partitions(u32),
+    /// A step with very many partitions, on one start that all such steps of a turn share.
+    Wide(u32, Wide),
     /// Kafka's own performance tools.
     ProducerTool,
     /// See `ProducerTool`.
     ConsumerTool,
     /// Produce as given, then read it.
     Drawn(Flow),
+}
+
+/// What is done with very many partitions, in this order.
+#[derive(Clone, Debug)]
+pub enum Wide {
+    /// Nothing, after they were created.
+    Idle,
+    /// A record a second in each.
+    Trickle,
+    /// So many consumers of all of them, at a trickle.
+    Watchers(u32),
+    /// So many bytes, then kill -9 and a start.
+    Killed(u64),
 }
 
 /// Shape of a stream of records.
@@ -212,6 +229,7 @@ pub fn groups(size: Size, seed: u64) -> Vec<Group> {
         disk("consume", WITH_FLOOR, rounds, consume()),
         disk("latency", latency_systems, rounds, latency()),
         disk("scale", BROKERS, rounds, scale(size)),
+        disk("scale", BROKERS, size.wide_rounds, wide(size)),
         Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor_produce() },
         disk("floor", PAIRS, size.pair_rounds, floor_consume()),
         disk("tools", BROKERS, rounds, tools()),
@@ -322,7 +340,6 @@ fn latency() -> Vec<Spec> {
 }
 
 fn start(size: Size) -> Vec<Spec> {
-    let many = size.many;
     let unflushed = size.bytes.min(256 << 20);
     vec![
         spec(
@@ -344,12 +361,6 @@ fn start(size: Size) -> Vec<Spec> {
             &[("partitions", 8)],
             Work::Start { partitions: 8, unflushed },
         ),
-        spec(
-            format!("killed-{many}-partitions"),
-            format!("The same after kill -9 with {many} partitions and {} MiB written at last.", unflushed >> 20),
-            &[("partitions", u64::from(many))],
-            Work::Start { partitions: many, unflushed },
-        ),
     ]
 }
 
@@ -364,28 +375,49 @@ fn scale(size: Size) -> Vec<Spec> {
             Work::Connections(connections),
         ));
     }
-    for count in [many / 100, many / 10, many] {
+    for count in [many / 100, many / 10] {
         cells.push(spec(
             format!("partitions-{count}"),
             format!("Memory and CPU with {count} partitions, idle."),
             &[("partitions", u64::from(count))],
-            Work::Partitions { count, trickle: false },
+            Work::Partitions(count),
+        ));
+    }
+    cells
+}
+
+fn wide(size: Size) -> Vec<Spec> {
+    let many = size.many;
+    let unflushed = size.bytes.min(256 << 20);
+    let partitions = ("partitions", u64::from(many));
+    let mut cells = vec![
+        spec(
+            format!("partitions-{many}"),
+            format!("Memory and CPU with {many} partitions, idle; how long it took to create them, 1,000 at a time."),
+            &[partitions],
+            Work::Wide(many, Wide::Idle),
+        ),
+        spec(
+            format!("trickle-{many}"),
+            "The same with one record of 1 KiB a second in each partition.",
+            &[partitions],
+            Work::Wide(many, Wide::Trickle),
+        ),
+    ];
+    for consumers in [1, many / 100] {
+        cells.push(spec(
+            format!("watchers-{consumers}"),
+            format!("{consumers} consumers of all {many} partitions, with 1,000 records a second over all of them."),
+            &[("consumers", u64::from(consumers)), partitions],
+            Work::Wide(many, Wide::Watchers(consumers)),
         ));
     }
     cells.push(spec(
-        format!("trickle-{many}"),
-        format!("Memory and CPU with {many} partitions at one record of 1 KiB a second each."),
-        &[("partitions", u64::from(many))],
-        Work::Partitions { count: many, trickle: true },
+        format!("killed-{many}-partitions"),
+        format!("Start after kill -9 with {many} partitions and {} MiB written at last.", unflushed >> 20),
+        &[partitions],
+        Work::Wide(many, Wide::Killed(unflushed)),
     ));
-    for consumers in [1, size.many / 100] {
-        cells.push(spec(
-            format!("watchers-{consumers}"),
-            format!("{consumers} consumers of {many} partitions each, with 1,000 records a second over all of them."),
-            &[("consumers", u64::from(consumers)), ("partitions", u64::from(many))],
-            Work::Watchers { consumers, partitions: many },
-        ));
-    }
     cells
 }
 
@@ -424,60 +456,5 @@ fn drawn(seed: u64) -> Spec {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    fn factors(flow: &Flow) -> [String; 5] {
-        let large = flow.linger_ms > 0;
-        [
-            flow.record_bytes.to_string(),
-            flow.partitions.to_string(),
-            flow.acks.to_owned(),
-            flow.codec.to_owned(),
-            large.to_string(),
-        ]
-    }
-
-    #[test]
-    fn every_pair_of_values_of_two_factors_is_produced() {
-        let flows: Vec<Flow> = produce_cells()
-            .into_iter()
-            .map(|cell| match cell.work {
-                Work::Produce(flow) => flow,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        let rows: Vec<[String; 5]> = flows.iter().map(factors).collect();
-        let values: Vec<BTreeSet<&String>> = (0..5).map(|at| rows.iter().map(|row| &row[at]).collect()).collect();
-        assert_eq!(values.iter().map(BTreeSet::len).collect::<Vec<_>>(), [4, 3, 2, 2, 2]);
-        for one in 0..5 {
-            for other in one + 1..5 {
-                let seen: BTreeSet<_> = rows.iter().map(|row| (&row[one], &row[other])).collect();
-                let missing: Vec<_> = values[one]
-                    .iter()
-                    .flat_map(|a| values[other].iter().map(move |b| (*a, *b)))
-                    .filter(|pair| !seen.contains(pair))
-                    .collect();
-                assert!(missing.is_empty(), "{missing:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_unique_and_a_seed_draws_the_same_again() {
-        for size in [Size::FULL, Size::QUICK] {
-            let groups = groups(size, 5);
-            let names: Vec<String> = groups
-                .iter()
-                .flat_map(|group| group.cells.iter().map(move |cell| format!("{}/{}", group.name, cell.name)))
-                .collect();
-            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
-        }
-        for seed in 0..1_000 {
-            let (one, other) = (drawn(seed), drawn(seed));
-            assert_eq!(one.about, other.about);
-        }
-        assert_ne!(drawn(1).about, drawn(2).about);
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 //! A run: starts the systems in turn, measures what is missing, and writes every measurement down at once.
 
-use super::plan::{Group, Place, Spec, Work};
+use super::plan::{Group, Place, Spec, Wide, Work};
 use super::results::{Cell, Run};
 use super::systems::{Running, Site, System};
+use super::work::scale::WideHost;
 use super::work::{Bench, Outcome, Stage, Trouble, consume, latency, produce, scale, start, tools};
 use crate::report::say;
 use std::path::{Path, PathBuf};
@@ -132,11 +133,13 @@ struct Host<'a> {
     topics: u32,
     /// Records that the cells of the consume group read.
     readable: Option<u64>,
+    /// The system with very many partitions.
+    wide: Option<(Site, WideHost)>,
 }
 
 impl<'a> Host<'a> {
     fn new(whole: &'a Whole, group: &'a Group, system: System) -> Self {
-        Host { whole, group, system, dir: None, running: None, topics: 0, readable: None }
+        Host { whole, group, system, dir: None, running: None, topics: 0, readable: None, wide: None }
     }
 
     fn measure(&mut self, spec: &Spec) -> Outcome {
@@ -147,12 +150,8 @@ impl<'a> Host<'a> {
                 self.apart(&[], |site| start::killed(site, *partitions, *unflushed))
             }
             Work::Connections(count) => self.apart(&[], |site| scale::connections(site, *count)),
-            Work::Partitions { count, trickle } => {
-                self.apart(&[], |site| scale::partitions(bench, site, *count, *trickle))
-            }
-            Work::Watchers { consumers, partitions } => {
-                self.apart(&[], |site| scale::watchers(bench, site, *consumers, *partitions))
-            }
+            Work::Partitions(count) => self.apart(&[], |site| scale::partitions(bench, site, *count)),
+            Work::Wide(count, step) => self.wide(*count, step),
             Work::Latency { rate, beside: true } => self.beside(*rate),
             _ => self.shared(spec),
         }
@@ -164,6 +163,30 @@ impl<'a> Host<'a> {
         let dir = self.directory()?;
         let site = Site::new(&self.whole.bench.programs, self.system, &dir.path().join("site"), settings)?;
         work(&site)
+    }
+
+    /// On the system with very many partitions that the cells of this turn share.
+    fn wide(&mut self, count: u32, step: &Wide) -> Outcome {
+        let bench = &self.whole.bench;
+        if self.wide.is_none() {
+            self.end();
+            let dir = self.directory()?;
+            let site = Site::new(&bench.programs, self.system, &dir.path().join("site"), &[])?;
+            let host = WideHost::start(&site, count)?;
+            self.dir = Some(dir);
+            self.wide = Some((site, host));
+        }
+        let (_, host) = self.wide.as_ref().expect("started above");
+        match step {
+            Wide::Idle => host.idle(bench),
+            Wide::Trickle => host.trickle(bench),
+            Wide::Watchers(consumers) => host.watchers(bench, *consumers),
+            Wide::Killed(unflushed) => {
+                let topics = host.topics.clone();
+                let (site, host) = self.wide.take().expect("started above");
+                start::kill(&site, host.running, &topics, *unflushed)
+            }
+        }
     }
 
     /// On a system of its own with a small write-ahead log.
@@ -233,6 +256,7 @@ impl<'a> Host<'a> {
     /// Ends the shared system and removes its data.
     fn end(&mut self) {
         self.running = None;
+        self.wide = None;
         self.dir = None;
         self.readable = None;
     }

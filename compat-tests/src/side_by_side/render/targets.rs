@@ -47,7 +47,7 @@ const TARGETS: &[Target] = &[
     target("latency/1000", "produce_p99_ms", &[OTTLA_FSYNC], Limit::Times(0.5, KAFKA_FLUSH)),
     target("latency/checkpoints", "produce_p999_ms", OTTLA, Limit::AtMost(20.0)),
     target("start/empty", FIRST_ANSWER, OTTLA, Limit::AtMost(25.0)),
-    target("start/killed-10000-partitions", FIRST_ANSWER, OTTLA, Limit::AtMost(1_000.0)),
+    target("scale/killed-10000-partitions", FIRST_ANSWER, OTTLA, Limit::AtMost(1_000.0)),
     target("scale/idle", RESIDENT, OTTLA, Limit::AtMost(16.0)),
     target("scale/connections-10000", RESIDENT, OTTLA, Limit::AtMost(120.0)),
     target("scale/partitions-10000", RESIDENT, OTTLA, Limit::AtMost(80.0)),

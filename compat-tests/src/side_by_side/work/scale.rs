@@ -35,18 +35,80 @@ pub fn connections(site: &Site, count: u32) -> Outcome {
     Ok(values)
 }
 
-/// Memory and CPU with so many partitions, idle or at a record a second in each.
-pub fn partitions(bench: &Bench, site: &Site, count: u32, trickle: bool) -> Outcome {
-    let running = site.start()?;
-    let begun = Instant::now();
-    let topics = start::create(&running, count)?;
-    let mut values = Values::new();
-    values.insert("create_s".to_owned(), begun.elapsed().as_secs_f64());
-    let _loads = if trickle { trickling(bench, &running, &topics)? } else { Vec::new() };
-    std::thread::sleep(REST);
-    watch(bench, &running, &mut values)?;
-    running.stop()?;
-    Ok(values)
+/// Memory and CPU with so many partitions, idle.
+pub fn partitions(bench: &Bench, site: &Site, count: u32) -> Outcome {
+    let wide = WideHost::start(site, count)?;
+    wide.idle(bench)
+}
+
+/// A system with very many partitions.
+pub struct WideHost {
+    /// It.
+    pub running: Running,
+    /// Topics with their numbers of partitions.
+    pub topics: Vec<(String, i32)>,
+    create_s: f64,
+}
+
+impl WideHost {
+    /// Starts it and creates the partitions.
+    pub fn start(site: &Site, count: u32) -> Result<Self, String> {
+        let running = site.start()?;
+        let begun = Instant::now();
+        let topics = start::create(&running, count)?;
+        Ok(WideHost { running, topics, create_s: begun.elapsed().as_secs_f64() })
+    }
+
+    /// Memory and CPU at rest.
+    pub fn idle(&self, bench: &Bench) -> Outcome {
+        let mut values = Values::new();
+        values.insert("create_s".to_owned(), self.create_s);
+        std::thread::sleep(REST);
+        watch(bench, &self.running, &mut values)?;
+        Ok(values)
+    }
+
+    /// With a record a second in each partition.
+    pub fn trickle(&self, bench: &Bench) -> Outcome {
+        let _loads = self.writers(bench, f64::from)?;
+        std::thread::sleep(REST);
+        let mut values = Values::new();
+        watch(bench, &self.running, &mut values)?;
+        Ok(values)
+    }
+
+    /// One client for each topic, at so many records a second.
+    fn writers(&self, bench: &Bench, rate: impl Fn(i32) -> f64) -> Result<Vec<Load>, String> {
+        self.topics.iter().map(|(topic, count)| rated(bench, &self.running, topic, *count, rate(*count))).collect()
+    }
+
+    /// With so many consumers, each of all partitions.
+    pub fn watchers(&self, bench: &Bench, consumers: u32) -> Outcome {
+        let partitions: i32 = self.topics.iter().map(|(_, count)| count).sum();
+        let held = u64::from(consumers) * u64::from(partitions.unsigned_abs());
+        if held > CLIENT_PARTITIONS_MAX {
+            return Err(Trouble::Cannot(format!(
+                "the client: librdkafka keeps no fetch sessions, so {consumers} consumers would name {partitions} \
+                 partitions in each request, and hold {held} of them in one process"
+            )));
+        }
+        let share = WATCHED_RATE / self.topics.len() as f64;
+        let _writers = self.writers(bench, |_| share)?;
+        let job = consume::Job {
+            bootstrap: self.running.bootstrap().to_owned(),
+            topics: self.topics.clone(),
+            consumers,
+            from_start: false,
+            messages_each: None,
+            client: BTreeMap::new(),
+        };
+        let mut reader = Load::start("consume", &job)?;
+        reader.go()?;
+        std::thread::sleep(REST);
+        let mut values = Values::new();
+        watch(bench, &self.running, &mut values)?;
+        Ok(values)
+    }
 }
 
 fn watch(bench: &Bench, running: &Running, values: &mut Values) -> Result<(), String> {
@@ -58,12 +120,6 @@ fn watch(bench: &Bench, running: &Running, values: &mut Values) -> Result<(), St
     Ok(())
 }
 
-/// One client for each topic: a record a second to each partition.
-fn trickling(bench: &Bench, running: &Running, topics: &[(String, i32)]) -> Result<Vec<Load>, String> {
-    let rate = |count: i32| f64::from(count);
-    topics.iter().map(|(topic, count)| rated(bench, running, topic, *count, rate(*count))).collect()
-}
-
 fn rated(bench: &Bench, running: &Running, topic: &str, partitions: i32, rate: f64) -> Result<Load, String> {
     let flow = Flow { partitions, record_bytes: TRICKLE_BYTES, linger_ms: 0, ..Flow::BASE };
     // Longer than it is watched; it is ended then.
@@ -73,37 +129,4 @@ fn rated(bench: &Bench, running: &Running, topic: &str, partitions: i32, rate: f
     let mut load = Load::start("produce", &job)?;
     load.go()?;
     Ok(load)
-}
-
-/// CPU and memory with so many consumers, each of all partitions.
-pub fn watchers(bench: &Bench, site: &Site, consumers: u32, partitions: u32) -> Outcome {
-    let held = u64::from(consumers) * u64::from(partitions);
-    if held > CLIENT_PARTITIONS_MAX {
-        return Err(Trouble::Cannot(format!(
-            "the client: librdkafka keeps no fetch sessions, so {consumers} consumers would send {partitions} partitions in \
-             each request and hold {held} of them in one process"
-        )));
-    }
-    let running = site.start()?;
-    let topics = start::create(&running, partitions)?;
-    let share = WATCHED_RATE / topics.len() as f64;
-    let _writers = topics
-        .iter()
-        .map(|(topic, count)| rated(bench, &running, topic, *count, share))
-        .collect::<Result<Vec<_>, _>>()?;
-    let job = consume::Job {
-        bootstrap: running.bootstrap().to_owned(),
-        topics: topics.clone(),
-        consumers,
-        from_start: false,
-        messages_each: None,
-        client: BTreeMap::new(),
-    };
-    let mut reader = Load::start("consume", &job)?;
-    reader.go()?;
-    std::thread::sleep(REST);
-    let mut values = Values::new();
-    watch(bench, &running, &mut values)?;
-    running.kill();
-    Ok(values)
 }

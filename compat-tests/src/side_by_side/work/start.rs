@@ -3,7 +3,7 @@
 use super::{Bench, Outcome, Values};
 use crate::admin;
 use crate::side_by_side::load::{Load, produce};
-use crate::side_by_side::meter::MIB;
+use crate::side_by_side::meter::{self, MIB};
 use crate::side_by_side::plan::Flow;
 use crate::side_by_side::systems::{Programs, Running, Site, System};
 use std::path::Path;
@@ -15,6 +15,8 @@ const TOPIC_PARTITIONS_MAX: u32 = 1_000;
 /// Starts the system on a directory that it knows but in which nothing is.
 pub fn empty(bench: &Bench, site: &Site) -> Outcome {
     site.format()?;
+    // What others wrote and removed is not to be waited for by a sync of this one.
+    meter::sync(&site.dir)?;
     let running = site.start()?;
     let mut values = Values::new();
     values.insert("first_answer_ms".to_owned(), running.first_answer.as_secs_f64() * 1e3);
@@ -27,14 +29,14 @@ pub fn empty(bench: &Bench, site: &Site) -> Outcome {
 pub fn killed(site: &Site, partitions: u32, unflushed: u64) -> Outcome {
     let running = site.start()?;
     let topics = create(&running, partitions)?;
-    let mut left = unflushed;
-    for (topic, count) in &topics {
-        // Keyed traffic reaches all partitions; the last topic takes what division leaves over.
-        let share = (unflushed / topics.len() as u64).min(left);
-        left -= share;
+    kill(site, running, &topics, unflushed)
+}
+
+/// The same with topics that are there.
+pub fn kill(site: &Site, running: Running, topics: &[(String, i32)], unflushed: u64) -> Outcome {
+    for (topic, count) in topics {
         let flow = Flow { partitions: *count, ..Flow::BASE };
-        let job = flow.job(running.bootstrap(), topic, share, f64::MAX);
-        load(&job)?;
+        load(&flow.job(running.bootstrap(), topic, unflushed / topics.len() as u64, f64::MAX))?;
     }
     running.kill();
     let begun = Instant::now();
@@ -43,9 +45,8 @@ pub fn killed(site: &Site, partitions: u32, unflushed: u64) -> Outcome {
     values.insert("first_answer_ms".to_owned(), running.first_answer.as_secs_f64() * 1e3);
     let (topic, count) = topics.last().expect("at least one");
     let flow = Flow { partitions: *count, linger_ms: 0, ..Flow::BASE };
-    let job = flow.job(running.bootstrap(), topic, 1024, f64::MAX);
-    load(&job)?;
-    values.insert("all_acknowledged_ms".to_owned(), begun.elapsed().as_secs_f64() * 1e3);
+    load(&flow.job(running.bootstrap(), topic, 1024, f64::MAX))?;
+    values.insert("acknowledged_ms".to_owned(), begun.elapsed().as_secs_f64() * 1e3);
     Ok(values)
 }
 
