@@ -221,7 +221,7 @@ impl<'a> Host<'a> {
                 };
                 consume::run(&stage, records, *consumers, *cold)
             }
-            Work::Tail { consumers, rate_bytes } => consume::tail(bench, &stage, *consumers, *rate_bytes),
+            Work::Tail { consumers, rate_bytes } => consume::tail(bench, &stage, &topic, *consumers, *rate_bytes),
             Work::Latency { rate, .. } => latency::run(bench, &stage, &topic, *rate, false),
             Work::ProducerTool => tools::producer(bench, &stage, &topic),
             Work::ConsumerTool => tools::consumer(bench, &stage, &topic),

@@ -11,8 +11,6 @@ use std::collections::BTreeMap;
 
 /// The topic that is read.
 const TOPIC: &str = "read";
-/// The topic whose tail is read.
-const TAIL: &str = "tail";
 const MB: f64 = 1e6;
 
 /// Makes the records that [`run`] reads; how many there are.
@@ -74,36 +72,42 @@ fn job(
     }
 }
 
-/// Produces at a rate alone, then again with the consumers at the tail: the difference is theirs.
-pub fn tail(bench: &Bench, stage: &Stage<'_>, consumers: u32, rate_bytes: f64) -> Outcome {
+/// Produces at a rate alone, then with the consumers at the tail, then alone again: what the middle costs more is theirs.
+pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_bytes: f64) -> Outcome {
     let flow = Flow::BASE;
-    admin::create_topic(stage.running.bootstrap(), TAIL, flow.partitions, &[])?;
+    admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
     let rate = rate_bytes / flow.record_bytes as f64;
     let records = (rate * bench.size.seconds) as u64;
-    let mut writing = flow.job(stage.running.bootstrap(), TAIL, records * flow.record_bytes as u64, f64::MAX);
+    let mut writing = flow.job(stage.running.bootstrap(), topic, records * flow.record_bytes as u64, f64::MAX);
     writing.rate = Some(rate);
-    let (_, alone): (produce::Done, _) = measured(stage, "produce", &writing)?;
+    let alone = || measured::<produce::Done>(stage, "produce", &writing).map(|(_, used)| used);
+    let before = alone()?;
+    let reading = job(stage, topic, flow.partitions, consumers, false, Some(records));
+    let (done, both) = at_tail(stage, &writing, &reading)?;
+    let after = alone()?;
+    stage.delete_topic(topic)?;
 
-    let mut writer = Load::start("produce", &writing)?;
-    let reading = job(stage, TAIL, flow.partitions, consumers, false, Some(records));
-    let mut reader = Load::start("consume", &reading)?;
+    let less = |both: f64, before: f64, after: f64| (both - (before + after) / 2.0).max(0.0);
+    let theirs = Used {
+        broker_cpu_s: less(both.broker_cpu_s, before.broker_cpu_s, after.broker_cpu_s),
+        machine_cpu_s: less(both.machine_cpu_s, before.machine_cpu_s, after.machine_cpu_s),
+        disk_bytes: None,
+    };
+    let mut values = Values::new();
+    theirs.per_bytes(done.bytes as f64, &mut values);
+    throughput(&done, &mut values);
+    memory(stage, &mut values)?;
+    Ok(values)
+}
+
+fn at_tail(stage: &Stage<'_>, writing: &produce::Job, reading: &Job) -> Result<(Done, Used), String> {
+    let mut writer = Load::start("produce", writing)?;
+    let mut reader = Load::start("consume", reading)?;
     let clients = [writer.pid(), reader.pid()];
     let before = begin(stage, &clients)?;
     reader.go()?;
     writer.go()?;
     let _: produce::Done = writer.result()?;
-    let done: Done = reader.result()?;
-    let both = end(stage, &clients, &before)?;
-    stage.delete_topic(TAIL)?;
-
-    let mut values = Values::new();
-    let reading = Used {
-        broker_cpu_s: (both.broker_cpu_s - alone.broker_cpu_s).max(0.0),
-        machine_cpu_s: (both.machine_cpu_s - alone.machine_cpu_s).max(0.0),
-        disk_bytes: None,
-    };
-    reading.per_bytes(done.bytes as f64, &mut values);
-    throughput(&done, &mut values);
-    memory(stage, &mut values)?;
-    Ok(values)
+    let done = reader.result()?;
+    Ok((done, end(stage, &clients, &before)?))
 }

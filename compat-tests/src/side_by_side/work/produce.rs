@@ -8,6 +8,8 @@ use crate::side_by_side::plan::Flow;
 
 /// Bytes in the unit of throughput.
 const MB: f64 = 1e6;
+/// How often the records of the warm-up are read.
+const WARM_UP_READS: u32 = 4;
 
 /// Measures one flow into a fresh topic of this name, which is deleted again.
 pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcome {
@@ -20,14 +22,17 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcom
     Ok(values)
 }
 
-/// What every system does after its start, before anything is measured: produce, then read, for so long each.
+/// What every system does after its start, before anything is measured: produce, then read that several times. A JVM
+/// has compiled its hot path by then.
 pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
     let topic = "warm-up";
     let flow = Flow::BASE;
     admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
     let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.warm_up_s);
     let (done, _): (Done, _) = measured(stage, "produce", &job)?;
-    super::consume::read_all(stage, topic, flow.partitions, 1, done.records)?;
+    for _ in 0..WARM_UP_READS {
+        super::consume::read_all(stage, topic, flow.partitions, 1, done.records)?;
+    }
     stage.delete_topic(topic)
 }
 
