@@ -211,7 +211,11 @@ impl<E: Entry> SparseIndex<E> {
     }
 
     fn search(&self, below: impl Fn(&E) -> bool, patience: Patience) -> io::Result<(Option<E>, Option<E>)> {
-        let state = self.state.lock();
+        let state = match patience {
+            Patience::Wait => self.state.lock(),
+            // Who writes the entries to the disk holds it meanwhile.
+            Patience::AtOnce => self.state.try_lock().ok_or(io::ErrorKind::WouldBlock)?,
+        };
         let first_pending = state.pending.first().copied();
         match state.pending.partition_point(&below) {
             0 => {}

@@ -25,6 +25,9 @@ const LEAP_AFTER: u32 = 16;
 /// Batches are small when the index has about one entry for each of them, or fewer (index.interval.bytes is 4 KiB).
 const SMALL_BATCH_BYTES: u64 = 8 * 1024;
 
+/// Headers that a plan at once looks at; a longer one is made by a thread that may take its time.
+const HEADERS_AT_ONCE_MAX: u32 = 1_000;
+
 /// A stretch of whole batches to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Planned {
@@ -212,8 +215,12 @@ impl Segment {
         };
         let mut walk = walk.looking_for(from).patient(patience);
         let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
-        let mut steps = 0;
+        let (mut steps, mut looks) = (0, 0);
         loop {
+            looks += 1;
+            if patience == Patience::AtOnce && looks > HEADERS_AT_ONCE_MAX {
+                return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+            }
             let (header, position) = match walk.next() {
                 Ok(Some(step)) => step,
                 Ok(None) => {
@@ -254,11 +261,18 @@ impl Segment {
         if planned.position < self.unchecked_end() {
             return Ok(None);
         }
-        let furthest = planned.position + wanted.max_bytes;
+        let furthest = planned.position.saturating_add(wanted.max_bytes);
         let reached = |position: u32, offset: u32| {
             u64::from(position) <= furthest && self.base().plus(i64::from(offset)) < wanted.below
         };
-        let entry = self.index.last_where_with(|entry| reached(entry.position, entry.offset), patience)?;
+        let entry = match self.index.last_where_with(|entry| reached(entry.position, entry.offset), patience) {
+            Err(error) if patience == Patience::Wait => {
+                // An index that can't be read is no reason not to serve the batches.
+                tracing::warn!(file = %self.index.slot().path().display(), %error, "offset index unreadable");
+                return Ok(None);
+            }
+            entry => entry?,
+        };
         let Some(entry) = entry.filter(|entry| u64::from(entry.position) > planned.end()) else { return Ok(None) };
         let header = self.header_with(u64::from(entry.position), patience)?;
         let fits = header.filter(|header| header.last_offset() == self.base().plus(i64::from(entry.offset)));

@@ -4,7 +4,8 @@
 #[cfg(target_env = "gnu")]
 const MAPPED_FROM_BYTES: libc::c_int = 1024 * 1024;
 
-/// So many free bytes at the end of a heap stay with it, and it grows by so many at a time. With the system's 128 KiB
+/// So many free bytes at the end of a heap stay with it, and it grows by so many at a time: one heap for each thread that
+/// has had large frames, which are few. With the system's 128 KiB
 /// nearly every frame of a large batch would give its memory back and take fresh pages: a fifth of the cost of producing.
 #[cfg(target_env = "gnu")]
 const KEPT_BYTES: libc::c_int = 8 * 1024 * 1024;

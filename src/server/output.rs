@@ -149,6 +149,10 @@ impl<M> Output<M> {
         self.loading_bytes = 0;
         self.ring_bytes = 0;
         for chunk in &mut self.chunks {
+            if let Chunk::File { cached_end, .. } = chunk {
+                // The socket was slow: the pages may have gone meanwhile.
+                *cached_end = 0;
+            }
             if let Chunk::Backed { bytes, file, position, piece } = chunk
                 && (what == Spill::All || !*piece)
             {
@@ -213,7 +217,9 @@ impl<M> Output<M> {
             let sent = stream.try_io(Interest::WRITABLE, || file.send_to(stream.as_fd(), *position, length));
             return match sent {
                 Ok(written) => Ok(Sent::File(written)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::File(0)),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    Ok(Sent::File(0))
+                }
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                     *cached_end = 0; // the file says from now on that nothing is cached
                     Ok(Sent::File(0))
@@ -259,7 +265,7 @@ impl<M> Output<M> {
     /// Starts reading file parts while there is room for pieces.
     fn load_ahead(&mut self, cx: &mut Context<'_>, pieces: &Arc<Pieces>) -> Result<(), Close> {
         while self.loading.is_none() {
-            debug_assert!(self.piece_bytes + self.loading_bytes <= STREAM_PIECES_BYTES);
+            debug_assert!(self.piece_bytes + self.loading_bytes <= STREAM_PIECES_BYTES + STREAM_PIECE_BYTES);
             let Some(at) = self.first_file() else { return Ok(()) };
             let Chunk::File { file, position, length, cached_end } = &mut self.chunks[at] else { return Ok(()) };
             let want = usize::try_from(*length).unwrap_or(usize::MAX).min(STREAM_PIECE_BYTES);
@@ -270,7 +276,9 @@ impl<M> Output<M> {
                 *cached_end = *position + want as u64;
                 return Ok(());
             }
-            if self.piece_bytes + want > STREAM_PIECES_BYTES {
+            // What is at the head must go first, whatever is in memory behind it: a ring slice that was given back lies in
+            // front of pieces that were not.
+            if at > 0 && self.piece_bytes + want > STREAM_PIECES_BYTES {
                 return Ok(());
             }
             match pieces.cached(file, *position, want).map_err(storage_failed)? {
@@ -394,8 +402,18 @@ fn send_more(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 
 /// Whether a failure of sending from a file to a socket is the socket's.
 fn is_of_socket(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut};
-    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | TimedOut)
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::BrokenPipe
+            | Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::NotConnected
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+    )
 }
 
 fn socket_failed(error: io::Error) -> Close {

@@ -209,8 +209,15 @@ impl FileRange for RealFile {
     fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
         match send_file(&self.file, socket, position, length) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::NOSYS)) => {
-                self.cached_reads.unsendable.store(true, Ordering::Relaxed);
+            Err(error)
+                if matches!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
+                ) =>
+            {
+                if !self.cached_reads.unsendable.swap(true, Ordering::Relaxed) {
+                    tracing::info!(%error, "files can't be sent from page cache here, they are read instead");
+                }
                 Err(io::ErrorKind::Unsupported.into())
             }
             other => other,
