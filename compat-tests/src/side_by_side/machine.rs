@@ -13,7 +13,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("clients", "rdkafka crate 0.39.0 (librdkafka 2.12.1); kafka-tools 4.3.1"),
 ];
 
-/// The commit of a work tree; `-dirty` behind it when source that makes the broker differs.
+/// The commit of a work tree; `-dirty` behind it when the source of the broker or of the measurement differs.
 pub fn commit(top: &Path) -> Result<String, String> {
     let git = |args: &[&str]| {
         let output =
@@ -21,7 +21,7 @@ pub fn commit(top: &Path) -> Result<String, String> {
         Ok::<_, String>(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let head = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock"])?;
+    let changed = git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock", "compat-tests"])?;
     Ok(if changed.is_empty() { head } else { format!("{head}-dirty") })
 }
 

@@ -24,6 +24,7 @@ pub struct Meter {
     machine_cpu_s: f64,
     clients_cpu_s: f64,
     disk_bytes: Option<f64>,
+    peak_mib: f64,
 }
 
 /// What was used between two moments.
@@ -35,6 +36,8 @@ pub struct Used {
     pub machine_cpu_s: f64,
     /// Bytes that went to the disk; none when the data is in memory.
     pub disk_bytes: Option<f64>,
+    /// Highest memory of the broker's process, MiB.
+    pub peak_mib: f64,
 }
 
 impl Meter {
@@ -45,7 +48,8 @@ impl Meter {
             clients_cpu_s += cpu_s(*client)?;
         }
         let (broker_cpu_s, machine_cpu_s) = (cpu_s(broker)?, machine_cpu_s()?);
-        Ok(Meter { broker_cpu_s, machine_cpu_s, clients_cpu_s, disk_bytes: disk_bytes(data) })
+        let (_, peak_mib) = memory_mib(broker)?;
+        Ok(Meter { broker_cpu_s, machine_cpu_s, clients_cpu_s, disk_bytes: disk_bytes(data), peak_mib })
     }
 
     /// What was used since an earlier reading with the same processes.
@@ -55,8 +59,9 @@ impl Meter {
         let disk_bytes = self.disk_bytes.zip(earlier.disk_bytes).map(|(now, then)| now - then);
         Used {
             broker_cpu_s: self.broker_cpu_s - earlier.broker_cpu_s,
-            machine_cpu_s: (machine - clients).max(0.0),
+            machine_cpu_s: machine - clients,
             disk_bytes,
+            peak_mib: self.peak_mib,
         }
     }
 }

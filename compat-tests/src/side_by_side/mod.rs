@@ -11,7 +11,8 @@
 //!
 //! `side-by-side [--quick] [--resume] [--render] [--out DIR] [--binary PATH] [--seed N] [--rounds N] [--systems A,B]
 //! [cell...]`; a cell is chosen by its name or the beginning of it. Without `--binary` everything is installed and built
-//! first. A run of chosen cells, rounds or systems is for work on the broker: give it an `--out` of its own.
+//! first. A run of chosen cells, rounds or systems, and a quick one, leaves its results and pages below target, or where
+//! `--out` says; a whole run writes docs/benchmarks and its pages.
 
 pub mod floor;
 pub mod load;
@@ -121,18 +122,19 @@ impl Options {
             return render::render(&results, &docs).map(|()| 0);
         }
         let scratch = top.join("target/side-by-side");
-        let quick_out = scratch.join("quick");
-        let out = self.out.clone().unwrap_or(if self.quick { quick_out } else { results.clone() });
+        // The pages tell of whole runs only.
+        let whole = !self.quick && self.rounds.is_none() && self.systems.is_empty() && self.chosen.is_empty();
+        let out = self.out.clone().unwrap_or_else(|| if whole { results.clone() } else { scratch.join("part") });
         let ottla = match &self.binary {
             Some(binary) => binary.canonicalize().map_err(|error| format!("{}: {error}", binary.display()))?,
             None => built(&top, &root)?,
         };
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let size = if self.quick { Size::QUICK } else { Size::FULL };
-        let whole = Whole {
+        let mut whole = Whole {
             bench: Bench { programs: Programs { ottla, root, own }, size },
             commit: machine::commit(&top)?,
-            command: self.command(),
+            command: String::new(),
             disk: scratch.join("data"),
             memory: if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { scratch.join("data") },
             chosen: self.chosen.clone(),
@@ -141,6 +143,7 @@ impl Options {
             out,
         };
         let seed = self.seed.unwrap_or_else(|| self.kept_seed(&whole).unwrap_or_else(Rng::fresh_seed));
+        whole.command = self.command(seed);
         self.measure(&whole, seed, &results, &docs)
     }
 
@@ -152,6 +155,8 @@ impl Options {
 
     fn measure(&self, whole: &Whole, seed: u64, results: &Path, docs: &Path) -> Result<u32, String> {
         say(&format!("commit {}, seed {seed}", whole.commit));
+        // What a run that was cut has left.
+        let _ = std::fs::remove_dir_all(&whole.disk);
         let begun = Instant::now();
         let mut machine = machine::describe(whole, seed);
         machine.save(&whole.out)?;
@@ -175,8 +180,19 @@ impl Options {
         Ok(broken)
     }
 
-    fn command(&self) -> String {
-        if self.quick { format!("{COMMAND} --quick") } else { COMMAND.to_owned() }
+    /// The command that does the same again.
+    fn command(&self, seed: u64) -> String {
+        let mut command = format!("{COMMAND} --seed {seed}");
+        if self.quick {
+            command.push_str(" --quick");
+        }
+        if let Some(rounds) = self.rounds {
+            command.push_str(&format!(" --rounds {rounds}"));
+        }
+        if !self.systems.is_empty() {
+            command.push_str(&format!(" --systems {}", self.systems.join(",")));
+        }
+        command
     }
 }
 

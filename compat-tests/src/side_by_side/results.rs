@@ -21,8 +21,22 @@ pub struct Cell {
     pub command: String,
     /// Systems that can't do it, with the reason.
     pub cannot: BTreeMap<String, String>,
+    /// What went wrong, and was not measured later.
+    #[serde(default)]
+    pub failed: Vec<Failed>,
     /// All measurements, in the order they were made.
     pub runs: Vec<Run>,
+}
+
+/// A measurement that came to nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Failed {
+    /// As in [`Run`].
+    pub system: String,
+    /// As in [`Run`].
+    pub round: u32,
+    /// What was said.
+    pub why: String,
 }
 
 /// One measurement.

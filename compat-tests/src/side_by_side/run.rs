@@ -1,7 +1,7 @@
 //! A run: starts the systems in turn, measures what is missing, and writes every measurement down at once.
 
 use super::plan::{Group, Place, Spec, Wide, Work};
-use super::results::{Cell, Run};
+use super::results::{Cell, Failed, Run};
 use super::systems::{Running, Site, System};
 use super::work::scale::WideHost;
 use super::work::{Bench, Outcome, Stage, Trouble, consume, latency, produce, scale, start, tools};
@@ -52,7 +52,7 @@ impl Whole {
                     .filter(|at| !cells[*at].has(system.name(), round))
                     .filter(|at| !cells[*at].cannot.contains_key(system.name()))
                     .collect();
-                broken += self.turn(group, system, round, &specs, &missing, &mut cells)?;
+                broken += self.turn(group, system, round, &specs, &turned(group, round, missing), &mut cells)?;
             }
         }
         Ok(broken)
@@ -68,6 +68,7 @@ impl Whole {
             commit: self.commit.clone(),
             command: format!("{} {name}", self.command),
             cannot: Default::default(),
+            failed: Vec::new(),
             runs: Vec::new(),
         };
         let path = fresh.path(&self.out);
@@ -96,6 +97,7 @@ impl Whole {
             let outcome = host.measure(spec);
             let took = begun.elapsed().as_secs_f64();
             let name = format!("{:<44} {:<12} round {round}", cell.cell, system.name());
+            cell.failed.retain(|failed| (failed.system.as_str(), failed.round) != (system.name(), round));
             match outcome {
                 Ok(values) => {
                     say(&format!("{name} {took:5.1} s  {}", words(&values)));
@@ -109,6 +111,7 @@ impl Whole {
                 Err(Trouble::Broken(why)) => {
                     say(&format!("{name} {took:5.1} s  FAILED: {why}"));
                     broken += 1;
+                    cell.failed.push(Failed { system: system.name().to_owned(), round, why });
                     // What is left of it must not disturb the next one.
                     host.end();
                 }
@@ -117,6 +120,18 @@ impl Whole {
         }
         Ok(broken)
     }
+}
+
+/// Another cell comes first in each round, where the order doesn't matter: what a system is still learning then falls on
+/// different ones.
+fn turned(group: &Group, round: u32, mut cells: Vec<usize>) -> Vec<usize> {
+    let shared = matches!(group.name, "produce" | "consume");
+    if shared && !cells.is_empty() {
+        let by = (round as usize - 1) * cells.len() / group.rounds.max(1) as usize;
+        let length = cells.len();
+        cells.rotate_left(by % length);
+    }
+    cells
 }
 
 fn words(values: &super::work::Values) -> String {
@@ -192,10 +207,10 @@ impl<'a> Host<'a> {
     /// On a system of its own with a small write-ahead log.
     fn beside(&mut self, rate: f64) -> Outcome {
         let settings: &[(&str, &str)] = if self.system.is_ottla() { &[latency::SMALL_WAL] } else { &[] };
-        let (bench, system, on_disk) = (&self.whole.bench, self.system, self.group.place == Place::Disk);
+        let (bench, system) = (&self.whole.bench, self.system);
         self.apart(settings, |site| {
             let running = site.start()?;
-            let stage = Stage { running: &running, system, on_disk };
+            let stage = Stage { running: &running, system };
             produce::warm_up(bench, &stage)?;
             latency::run(bench, &stage, "timed", rate, true)
         })
@@ -211,7 +226,7 @@ impl<'a> Host<'a> {
         let topic = format!("cell-{}", self.topics);
         let bench = &self.whole.bench;
         let running = self.running.as_ref().expect("started above");
-        let stage = Stage { running, system: self.system, on_disk: self.group.place == Place::Disk };
+        let stage = Stage { running, system: self.system };
         match &spec.work {
             Work::Produce(flow) => produce::run(bench, &stage, &topic, flow),
             Work::Read { consumers, cold } => {
@@ -237,7 +252,7 @@ impl<'a> Host<'a> {
         let dir = self.directory()?;
         let site = Site::new(&self.whole.bench.programs, self.system, &dir.path().join("site"), &[])?;
         let running = site.start()?;
-        let stage = Stage { running: &running, system: self.system, on_disk: self.group.place == Place::Disk };
+        let stage = Stage { running: &running, system: self.system };
         produce::warm_up(&self.whole.bench, &stage)?;
         self.dir = Some(dir);
         self.running = Some(running);

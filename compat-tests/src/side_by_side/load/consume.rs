@@ -5,7 +5,6 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// One wait for a message.
@@ -22,10 +21,10 @@ pub struct Job {
     pub consumers: u32,
     /// From the first offset on, or from the end.
     pub from_start: bool,
-    /// Messages after which a consumer is done; none: until it is told to stop.
+    /// Messages after which a consumer is done; none: after its time.
     pub messages_each: Option<u64>,
-    /// Properties of the client.
-    pub client: BTreeMap<String, String>,
+    /// Seconds after which a consumer is done in any case.
+    pub seconds_max: f64,
 }
 
 /// What came of it.
@@ -68,9 +67,6 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
 fn assigned(job: &Job) -> Result<(BaseConsumer, TopicPartitionList), String> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &job.bootstrap).set("group.id", "none").set("enable.auto.commit", "false");
-    job.client.iter().for_each(|(key, value)| {
-        config.set(key, value);
-    });
     let consumer: BaseConsumer = config.create().map_err(|error| error.to_string())?;
     let offset = if job.from_start { Offset::Beginning } else { Offset::End };
     let mut list = TopicPartitionList::new();
@@ -103,7 +99,7 @@ fn read(job: &Job, consumer: &BaseConsumer, list: &TopicPartitionList, begun: In
     }
     let (mut records, mut bytes) = (0, 0);
     let mut last = Instant::now();
-    while job.messages_each.is_none_or(|most| records < most) {
+    while job.messages_each.is_none_or(|most| records < most) && begun.elapsed().as_secs_f64() < job.seconds_max {
         match consumer.poll(POLL) {
             None if last.elapsed() > CLIENT_WAIT => {
                 return Err(format!(
@@ -120,5 +116,10 @@ fn read(job: &Job, consumer: &BaseConsumer, list: &TopicPartitionList, begun: In
             }
         }
     }
-    Ok((records, bytes))
+    match job.messages_each {
+        Some(wanted) if records < wanted => {
+            Err(format!("{records} of {wanted} messages came in {:?}", begun.elapsed()))
+        }
+        _ => Ok((records, bytes)),
+    }
 }

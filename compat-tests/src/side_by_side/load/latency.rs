@@ -75,6 +75,8 @@ struct Times {
     from_ns: AtomicU64,
     produce_ns: Mutex<Vec<u64>>,
     failed: AtomicU64,
+    /// Timed records that the consumer has seen.
+    arrived: AtomicU64,
 }
 
 impl Times {
@@ -107,6 +109,7 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
         from_ns: AtomicU64::new(u64::MAX),
         produce_ns: Mutex::default(),
         failed: AtomicU64::new(0),
+        arrived: AtomicU64::new(0),
     });
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &job.bootstrap);
@@ -120,29 +123,43 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     std::thread::scope(|scope| {
         let reader = consumer.as_ref().map(|consumer| scope.spawn(|| arrivals(consumer, &times, &stop)));
         let sent = send_all(job, &producer, &times, ready);
-        // What was acknowledged is on its way to the consumer; a second is far more than that takes.
-        std::thread::sleep(Duration::from_secs(1));
+        // What was acknowledged is on its way to the consumer.
+        let sent_count = sent.as_ref().map_or(0, |count| *count);
+        let begun = Instant::now();
+        while consumer.is_some() && times.arrived.load(Ordering::Relaxed) < sent_count && begun.elapsed() < CLIENT_WAIT
+        {
+            std::thread::sleep(POLL);
+        }
         stop.store(true, Ordering::Relaxed);
         let end_to_end = reader.map(|reader| reader.join().map_err(|_| "the reader panicked".to_owned())?).transpose();
-        sent?;
+        let sent = sent?;
+        let end_to_end = end_to_end?;
+        if let Some(seen) = end_to_end.as_ref().filter(|seen| (seen.len() as u64) < sent) {
+            return Err(format!("{} of {sent} records arrived at the consumer", seen.len()));
+        }
         let produce = percentiles(std::mem::take(&mut *times.produce_ns.lock().expect("no holder panicked")));
         match times.failed.load(Ordering::Relaxed) {
-            0 => Ok(Done { produce, end_to_end: end_to_end?.map(percentiles) }),
+            0 => Ok(Done { produce, end_to_end: end_to_end.map(percentiles) }),
             failed => Err(format!("{failed} records were refused")),
         }
     })
 }
 
-fn send_all(job: &Job, producer: &ThreadedProducer<Deliveries>, times: &Times, ready: &dyn Fn()) -> Result<(), String> {
+fn send_all(
+    job: &Job,
+    producer: &ThreadedProducer<Deliveries>,
+    times: &Times,
+    ready: &dyn Fn(),
+) -> Result<u64, String> {
     let mut payload = Payload::new(1, job.record_bytes.max(STAMP_BYTES));
     let mut value = vec![0; job.record_bytes.max(STAMP_BYTES)];
     let gap_ns = 1e9 / job.rate;
-    let mut send = |first_ns: u64, seconds: f64| -> Result<(), String> {
+    let mut send = |first_ns: u64, seconds: f64| -> Result<u64, String> {
         let mut number = 0u64;
         loop {
             let moment = first_ns + (number as f64 * gap_ns) as u64;
             if moment as f64 >= first_ns as f64 + seconds * 1e9 {
-                return Ok(());
+                return Ok(number);
             }
             let wait = Duration::from_nanos(moment.saturating_sub(times.now_ns()));
             if wait >= SLEEP_LEAST {
@@ -162,8 +179,9 @@ fn send_all(job: &Job, producer: &ThreadedProducer<Deliveries>, times: &Times, r
     ready();
     let first = times.now_ns();
     times.from_ns.store(first, Ordering::Relaxed);
-    send(first, job.seconds)?;
-    producer.flush(CLIENT_WAIT).map_err(|error| format!("flush: {error}"))
+    let sent = send(first, job.seconds)?;
+    producer.flush(CLIENT_WAIT).map_err(|error| format!("flush: {error}"))?;
+    Ok(sent)
 }
 
 fn tail(job: &Job) -> Result<BaseConsumer, String> {
@@ -189,6 +207,7 @@ fn arrivals(consumer: &BaseConsumer, times: &Times, stop: &AtomicBool) -> Result
                 let moment = u64::from_be_bytes(*stamp);
                 if moment >= times.from_ns.load(Ordering::Relaxed) {
                     seen.push(times.now_ns().saturating_sub(moment));
+                    times.arrived.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }

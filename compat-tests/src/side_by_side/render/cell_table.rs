@@ -72,6 +72,9 @@ fn table(cell: &Cell) -> String {
         if let Some(why) = cell.cannot.get(system) {
             table.row(&[escape(system), format!("cannot: {}", escape(why))]);
         }
+        for failed in cell.failed.iter().filter(|failed| failed.system == system) {
+            table.row(&[escape(system), format!("failed in round {}: {}", failed.round, escape(&failed.why))]);
+        }
     }
     table.finish()
 }

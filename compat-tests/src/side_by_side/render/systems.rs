@@ -52,15 +52,20 @@ pub const ALL: &[System] = &[
     System {
         name: FLOOR,
         colour: "#999999",
-        about: "a bare loop behind the same protocol that receives, checks and appends, or reads and sends: no broker, \
-                but the least that one has to do",
+        about: "a bare loop behind the same protocol that receives, checks and appends, or reads and sends, each through a \
+                buffer of its own: no broker, but about the least that one has to do",
     },
 ];
 
 /// The systems that the cell names: the known ones in their order, others after them.
 pub fn of(cell: &Cell) -> Vec<&str> {
-    let named: BTreeSet<&str> =
-        cell.runs.iter().map(|run| run.system.as_str()).chain(cell.cannot.keys().map(String::as_str)).collect();
+    let named: BTreeSet<&str> = cell
+        .runs
+        .iter()
+        .map(|run| run.system.as_str())
+        .chain(cell.cannot.keys().map(String::as_str))
+        .chain(cell.failed.iter().map(|failed| failed.system.as_str()))
+        .collect();
     let known = ALL.iter().map(|system| system.name).filter(|name| named.contains(name));
     let others = named.iter().copied().filter(|name| ALL.iter().all(|system| system.name != *name));
     known.chain(others).collect()

@@ -11,7 +11,6 @@ use super::load::Load;
 use super::meter::{self, Meter, Used};
 use super::plan::Size;
 use super::systems::{Programs, Running, System};
-use crate::admin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -61,18 +60,6 @@ pub struct Stage<'a> {
     pub running: &'a Running,
     /// Which.
     pub system: System,
-    /// Whether its data lies on a disk.
-    pub on_disk: bool,
-}
-
-impl Stage<'_> {
-    /// Deletes a topic; the floor, which can't, keeps it.
-    pub fn delete_topic(&self, name: &str) -> Result<(), String> {
-        match self.system {
-            System::Floor => Ok(()),
-            _ => admin::delete_topic(self.running.bootstrap(), name),
-        }
-    }
 }
 
 /// Runs a load between two readings of the meters; everything it wrote is on the disk at the second one.
@@ -101,12 +88,11 @@ pub fn end(stage: &Stage<'_>, clients: &[u32], before: &Meter) -> Result<Used, S
 }
 
 /// Adds the highest memory, and for Ottla its bound.
-pub fn memory(stage: &Stage<'_>, values: &mut Values) -> Result<(), String> {
-    values.insert("peak_mib".to_owned(), stage.running.memory_mib()?.1);
-    if stage.system.is_ottla() {
+pub fn memory(system: System, peak_mib: f64, values: &mut Values) {
+    values.insert("peak_mib".to_owned(), peak_mib);
+    if system.is_ottla() {
         values.insert("bound_mib".to_owned(), RING_MIB + request_mib() + BASE_MIB);
     }
-    Ok(())
 }
 
 fn request_mib() -> f64 {

@@ -8,8 +8,9 @@ use crate::side_by_side::plan::Flow;
 
 /// Bytes in the unit of throughput.
 const MB: f64 = 1e6;
-/// How often the records of the warm-up are read.
-const WARM_UP_READS: u32 = 4;
+/// Rounds of the warm-up at most, and by how much a round must be cheaper than the one before for another to follow.
+const WARM_UPS_MAX: u32 = 6;
+const WARM_UP_GAIN: f64 = 0.08;
 
 /// Measures one flow into a fresh topic of this name. It stays until the turn ends: a deletion would go on in the
 /// background, within the time of what is measured next.
@@ -18,22 +19,30 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcom
     let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.seconds);
     let (done, used): (Done, _) = measured(stage, "produce", &job)?;
     let mut values = values(&done, &used);
-    memory(stage, used.peak_mib, &mut values);
+    memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }
 
-/// What every system does after its start, before anything is measured: produce, then read that several times. A JVM
-/// has compiled its hot path by then.
+/// What every system does after its start, before anything is measured: produce and read, until its CPU for a GiB stays
+/// about the same, or [`WARM_UPS_MAX`] times. A JVM has compiled its hot path by then.
 pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
-    let topic = "warm-up";
     let flow = Flow::BASE;
-    admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
-    let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.warm_up_s);
-    let (done, _): (Done, _) = measured(stage, "produce", &job)?;
-    for _ in 0..WARM_UP_READS {
-        super::consume::read_all(stage, topic, flow.partitions, 1, done.records)?;
+    let mut before = (f64::MAX, f64::MAX);
+    for number in 0..WARM_UPS_MAX {
+        let topic = format!("warm-up-{number}");
+        admin::create_topic(stage.running.bootstrap(), &topic, flow.partitions, &[])?;
+        let job = flow.job(stage.running.bootstrap(), &topic, bench.size.bytes, bench.size.warm_up_s);
+        let (written, used): (Done, _) = measured(stage, "produce", &job)?;
+        let produce = used.broker_cpu_s / written.bytes as f64;
+        let (read, used) = super::consume::read_all(stage, &topic, flow.partitions, 1, written.records)?;
+        let consume = used.broker_cpu_s / read.bytes as f64;
+        let settled = |now: f64, before: f64| now > before * (1.0 - WARM_UP_GAIN);
+        if settled(produce, before.0) && settled(consume, before.1) {
+            break;
+        }
+        before = (produce, consume);
     }
-    stage.delete_topic(topic)
+    Ok(())
 }
 
 /// Produces a drawn flow, then one consumer reads it; the figures of both, the latter's throughput as `read_`.
@@ -41,13 +50,12 @@ pub fn drawn(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outc
     admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
     let job = flow.job(stage.running.bootstrap(), topic, bench.size.bytes, bench.size.seconds);
     let (written, used): (Done, _) = measured(stage, "produce", &job)?;
-    let mut values = values(&written, &used);
+    let (peak_mib, mut values) = (used.peak_mib, values(&written, &used));
     let records = written.records + u64::from(flow.partitions.unsigned_abs());
     let (read, used) = super::consume::read_all(stage, topic, flow.partitions, 1, records)?;
     values.insert("read_machine_cpu_s_per_gib".to_owned(), used.machine_cpu_s / (read.bytes as f64 / GIB));
     values.insert("read_mb_per_s".to_owned(), read.bytes as f64 / read.seconds / MB);
-    memory(stage, &mut values)?;
-    stage.delete_topic(topic)?;
+    memory(stage.system, peak_mib.max(used.peak_mib), &mut values);
     Ok(values)
 }
 

@@ -4,7 +4,6 @@ use super::{Bench, Outcome, Trouble, Values, meter, start};
 use crate::side_by_side::load::{Load, ask, consume, produce};
 use crate::side_by_side::plan::Flow;
 use crate::side_by_side::systems::{Running, Site};
-use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,19 @@ const REST: Duration = Duration::from_secs(2);
 const TRICKLE_BYTES: usize = 1024;
 /// Records a second over all partitions that many consumers watch.
 const WATCHED_RATE: f64 = 1_000.0;
+/// The share of a rate that must have been kept: a load begins with a burst and ends between two.
+const KEPT_UP: f64 = 0.9;
+/// Descriptors that this process needs besides its connections.
+const DESCRIPTORS_SPARE: u64 = 100;
 /// Partitions that librdkafka may hold in one process before its own memory is what is measured.
 const CLIENT_PARTITIONS_MAX: u64 = 200_000;
 
 /// Memory with so many idle connections.
 pub fn connections(site: &Site, count: u32) -> Outcome {
+    let (soft, hard) = descriptors()?;
+    if u64::from(count) + DESCRIPTORS_SPARE > soft {
+        return Err(Trouble::Cannot(format!("the machine: a process may open {hard} descriptors, not {count}")));
+    }
     let running = site.start()?;
     let mut streams: Vec<TcpStream> = Vec::new();
     for number in 0..count {
@@ -33,6 +40,16 @@ pub fn connections(site: &Site, count: u32) -> Outcome {
     drop(streams);
     running.stop()?;
     Ok(values)
+}
+
+/// How many descriptors this process may open, raised as far as it goes, and that limit.
+fn descriptors() -> Result<(u64, u64), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let hard = now.maximum.unwrap_or(u64::MAX);
+    setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum })
+        .map_err(|error| format!("the limit of descriptors: {error}"))?;
+    Ok((getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), hard))
 }
 
 /// Memory and CPU with so many partitions, idle.
@@ -70,16 +87,20 @@ impl WideHost {
 
     /// With a record a second in each partition.
     pub fn trickle(&self, bench: &Bench) -> Outcome {
-        let _loads = self.writers(bench, f64::from)?;
+        let writers = self.writers(bench, f64::from)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
         watch(bench, &self.running, &mut values)?;
+        writers.into_iter().try_for_each(|writer| writer.kept_up().map(|_| ()))?;
         Ok(values)
     }
 
     /// One client for each topic, at so many records a second.
-    fn writers(&self, bench: &Bench, rate: impl Fn(i32) -> f64) -> Result<Vec<Load>, String> {
-        self.topics.iter().map(|(topic, count)| rated(bench, &self.running, topic, *count, rate(*count))).collect()
+    fn writers(&self, bench: &Bench, rate: impl Fn(i32) -> f64) -> Result<Vec<Writer>, String> {
+        self.topics
+            .iter()
+            .map(|(topic, count)| Writer::start(bench, &self.running, topic, *count, rate(*count)))
+            .collect()
     }
 
     /// With so many consumers, each of all partitions.
@@ -92,22 +113,67 @@ impl WideHost {
                  partitions in each request, and hold {held} of them in one process"
             )));
         }
-        let share = WATCHED_RATE / self.topics.len() as f64;
-        let _writers = self.writers(bench, |_| share)?;
         let job = consume::Job {
             bootstrap: self.running.bootstrap().to_owned(),
             topics: self.topics.clone(),
             consumers,
             from_start: false,
             messages_each: None,
-            client: BTreeMap::new(),
+            // The last records have time to arrive.
+            seconds_max: load_s(bench) + REST.as_secs_f64(),
         };
         let mut reader = Load::start("consume", &job)?;
         reader.go()?;
+        let share = WATCHED_RATE / self.topics.len() as f64;
+        let writers = self.writers(bench, |_| share)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
         watch(bench, &self.running, &mut values)?;
-        Ok(values)
+        let mut written = 0;
+        for writer in writers {
+            written += writer.kept_up()?;
+        }
+        let read: consume::Done = reader.result()?;
+        let wanted = written * u64::from(consumers);
+        match read.records as f64 >= wanted as f64 * KEPT_UP {
+            true => Ok(values),
+            false => Err(format!("{} of {wanted} records arrived at the consumers", read.records).into()),
+        }
+    }
+}
+
+/// How long a load goes on: from before the watch to after it.
+fn load_s(bench: &Bench) -> f64 {
+    bench.size.watch_s + 2.0 * REST.as_secs_f64()
+}
+
+/// A client at a rate that it has to keep.
+struct Writer {
+    load: Load,
+    wanted: f64,
+}
+
+impl Writer {
+    fn start(bench: &Bench, running: &Running, topic: &str, partitions: i32, rate: f64) -> Result<Writer, String> {
+        let flow = Flow { partitions, record_bytes: TRICKLE_BYTES, linger_ms: 0, ..Flow::BASE };
+        let mut job: produce::Job = flow.job(running.bootstrap(), topic, u64::MAX, load_s(bench));
+        job.rate = Some(rate);
+        let mut load = Load::start("produce", &job)?;
+        load.go()?;
+        Ok(Writer { load, wanted: rate * load_s(bench) })
+    }
+
+    /// Waits for its end; how many records were acknowledged. An error if they are fewer than its rate makes: then it was
+    /// not the load that was to be watched.
+    fn kept_up(mut self) -> Result<u64, String> {
+        let done: produce::Done = self.load.result()?;
+        match done.records as f64 >= self.wanted * KEPT_UP {
+            true => Ok(done.records),
+            false => Err(format!(
+                "{} of {:.0} records were acknowledged in {:.1} s",
+                done.records, self.wanted, done.seconds
+            )),
+        }
     }
 }
 
@@ -118,15 +184,4 @@ fn watch(bench: &Bench, running: &Running, values: &mut Values) -> Result<(), St
     values.insert("cpu_ms_per_s".to_owned(), used_ms / begun.elapsed().as_secs_f64());
     values.insert("resident_mib".to_owned(), running.memory_mib()?.0);
     Ok(())
-}
-
-fn rated(bench: &Bench, running: &Running, topic: &str, partitions: i32, rate: f64) -> Result<Load, String> {
-    let flow = Flow { partitions, record_bytes: TRICKLE_BYTES, linger_ms: 0, ..Flow::BASE };
-    // Longer than it is watched; it is ended then.
-    let seconds = bench.size.watch_s * 10.0 + 60.0;
-    let mut job: produce::Job = flow.job(running.bootstrap(), topic, u64::MAX, seconds);
-    job.rate = Some(rate);
-    let mut load = Load::start("produce", &job)?;
-    load.go()?;
-    Ok(load)
 }

@@ -24,7 +24,6 @@ pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let before = begin(stage, &[])?;
     let text = output(command)?;
     let used = end(stage, &[], &before)?;
-    stage.delete_topic(topic)?;
     let last = text.lines().last().unwrap_or_default();
     let found = parse(last).ok_or_else(|| format!("kafka-producer-perf-test said {last:?}"))?;
     let mut values = Values::new();
@@ -35,7 +34,7 @@ pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     values.insert("produce_p999_ms".to_owned(), found.p999_ms);
     let gib = records as f64 * RECORD_BYTES as f64 / GIB;
     values.insert("broker_cpu_s_per_gib".to_owned(), used.broker_cpu_s / gib);
-    super::memory(stage, &mut values)?;
+    super::memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }
 
@@ -56,18 +55,18 @@ pub fn consumer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let before = begin(stage, &[])?;
     let text = output(command)?;
     let used = end(stage, &[], &before)?;
-    stage.delete_topic(topic)?;
     let line = text.lines().last().unwrap_or_default();
     let columns: Vec<f64> = line.split(',').filter_map(|column| column.trim().parse().ok()).collect();
-    // start and end time, which are no numbers; MB, MB/s, records, records/s, rebalance ms, fetch ms, ...
-    let [_, mib_per_s, _, records_per_s, ..] = columns[..] else {
+    // start and end time, which are no numbers; MB, MB/s, records, records/s, rebalance ms, fetch ms, and MB/s and records/s
+    // of fetching alone, without the time in which the group forms
+    let [_, _, _, _, _, _, mib_per_s, records_per_s] = columns[..] else {
         return Err(Trouble::Broken(format!("kafka-consumer-perf-test said {line:?}")));
     };
     let mut values = Values::new();
     values.insert("mb_per_s".to_owned(), mib_per_s * MIB / MB);
     values.insert("records_per_s".to_owned(), records_per_s);
     values.insert("broker_cpu_s_per_gib".to_owned(), used.broker_cpu_s / (written.bytes as f64 / GIB));
-    super::memory(stage, &mut values)?;
+    super::memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }
 

@@ -73,6 +73,7 @@ fn cell(name: &str, parameters: serde_json::Value) -> Cell {
         commit: "0123abc".to_owned(),
         command: format!("./compat-tests/run side-by-side --only {name}"),
         cannot: BTreeMap::new(),
+        failed: Vec::new(),
         runs: Vec::new(),
     }
 }
