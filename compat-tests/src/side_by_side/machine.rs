@@ -51,7 +51,7 @@ fn facts(whole: &Whole) -> Vec<(String, String)> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = after(&text("/proc/meminfo"), "MemTotal");
     let mut facts = vec![
-        ("processor".to_owned(), format!("{processor}, {cores} cores, a virtual machine")),
+        ("processor".to_owned(), format!("{processor}, {cores} cores")),
         ("memory".to_owned(), memory),
         ("kernel".to_owned(), text("/proc/sys/kernel/osrelease").trim().to_owned()),
         ("file system of the data".to_owned(), file_system(&whole.disk)),

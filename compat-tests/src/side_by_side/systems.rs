@@ -67,12 +67,18 @@ impl System {
 
     /// All settings for the docs, the options of its JVM among them.
     pub fn described(self) -> Vec<String> {
+        // The port, and where data lies, are set for each of them.
         let mut lines: Vec<String> = self.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
         if matches!(self, System::Kafka | System::KafkaFlush) {
             lines.push(format!("KAFKA_HEAP_OPTS={KAFKA_HEAP}"));
             lines.push(format!("KAFKA_JVM_PERFORMANCE_OPTS={KAFKA_JVM}"));
             lines.push("process.roles=broker,controller".to_owned());
-            lines.push("replication factors and min.isr of internal topics: 1".to_owned());
+            lines.push("offsets.topic.replication.factor=1".to_owned());
+            lines.push("transaction.state.log.replication.factor=1".to_owned());
+            lines.push("transaction.state.log.min.isr=1".to_owned());
+            lines.push("share.coordinator.state.topic.replication.factor=1".to_owned());
+            lines.push("share.coordinator.state.topic.min.isr=1".to_owned());
+            lines.push("log level: warn; descriptors: 100,000".to_owned());
         }
         lines
     }

@@ -4,15 +4,17 @@ use super::figures;
 use crate::side_by_side::measures::Measure;
 
 /// Stands wherever MB/s does.
-const CAVEAT: &str = "the client competes with the broker for two cores: compare CPU s/GiB";
+const CAVEAT: &str = "the client competes with the broker for the cores: compare CPU s/GiB";
 
 /// How the figures are to be read.
 pub const HOW_TO_READ: &str = "\
-The machine has two cores, and the client competes with the broker for them. So MB/s and records/s say little of a
+The client competes with the broker for the cores of one machine. So MB/s and records/s say little of a
 broker: what the client spends slows down whichever broker it talks to. The figure that survives is CPU seconds per GiB:
 the CPU time of the whole machine less that of the client, for each GiB that was produced or consumed. It is taken
 machine-wide because kernel threads write back what a broker leaves in the page cache, and nobody else is charged for that.
-Ratios between systems of one run hold better than absolute figures do.
+Ratios between systems of one run hold better than absolute figures do. A GiB is of record values before compression: with
+lz4, or small records, more or fewer bytes went over the wire and to the disk. What the kernel does for a socket is charged to
+whoever ran at that moment; the clients' part of it is taken off with the rest of theirs.
 
 Entries are `median (min-max)` over the rounds. The best of the brokers in each measure is **bold**, whoever it is; the
 floor is no broker and takes no part. `x Kafka` and `x floor` are the median of the first column as a multiple of that of
@@ -35,18 +37,25 @@ acknowledgement). Figures that are written alike count as equal.
 
 /// What a reader must not conclude.
 pub const NOT_SHOWN: &str = "\
-- One machine with two cores, and loopback: no network card, no switch, no second machine. Client and broker share caches,
+- One machine with few cores, and loopback: no network card, no switch, no second machine. Client and broker share caches,
   memory bandwidth and the scheduler; latencies include the client's wait for a core.
 - No replication: the replication factor is 1 on both sides. Kafka's durability normally comes from replicas, and its setting
   of a sync for each message is not how it is usually run. The cost of replicating, on either side, is not in any figure.
 - The disk is virtual. What a sync costs, and whether it reaches a medium, is up to the host; on other disks the distance
   between the synced and the unsynced figures is another.
 - Runs are short, and rounds few. What happens after hours or days, with a log that is far larger than memory, is not in them.
-- The JVM is given a few seconds of warm-up before it is measured. A Kafka that has run for hours has compiled more of itself.
+- Every system is warmed up until another round of producing and reading gains it less than 8 % of CPU, six rounds at most. A
+  Kafka that has run for hours may have compiled more of itself. Which cell comes first changes with the round.
 - Kafka runs as it ships, with the settings below. Neither side was tuned for this machine beyond them.
-- The client library's own cost is taken off the CPU figures, but it still takes its share of the two cores; another client
+- The client library's own cost is taken off the CPU figures, but it still takes its share of the cores; another client
   makes other batches, and with them other figures on both sides.
 - No TLS yet: all connections are plaintext.
+- Memory is that of the process: buffers of sockets and the page cache are the kernel's. The size of a distribution leaves out
+  the JVM that Kafka needs.
+- The floor copies through a buffer of its own. Sending from the page cache (sendfile), as Kafka and Ottla do, can cost less.
+- In the cold cells nothing of the files is in this machine's page cache; Ottla still has the newest 64 MiB of everything in
+  memory of its own, and what the host keeps is not known.
+- At 1,000 partitions a client that spreads its records makes small batches, whatever it may gather.
 - CPU of the machine less the client includes whatever else the machine did at that time.
 - These are the cells that the authors of Ottla thought of, run by them. The commands are here so that others can run them.
 ";
@@ -54,13 +63,19 @@ pub const NOT_SHOWN: &str = "\
 /// A group's purpose, by name.
 pub const GROUPS: &[(&str, &str)] = &[
     ("start", "From the start of the process to the first answered request."),
-    ("produce", "Producing at full speed: record sizes, partitions, acknowledgements, codecs, producers."),
-    ("consume", "Consuming at full speed: behind a producer, from the page cache, by several consumers."),
+    ("produce", "Producing at full speed: record sizes, partitions, acknowledgements, codecs, batches."),
+    (
+        "consume",
+        "Consuming: at the tail of a producer at a fixed rate; at full speed from the page cache and from the disk.",
+    ),
     ("latency", "Time to an acknowledgement, and to a consumer, at a fixed rate."),
     ("scale", "What many connections and partitions cost while little or nothing goes through them."),
-    ("floor", "Ottla beside the bare loop, in turns."),
-    ("tools", "With the tools that Apache Kafka ships as clients."),
-    ("drawn", "Workloads drawn by chance from the seed above, so that not only chosen cases are shown."),
+    ("floor", "Ottla and Kafka beside the bare loop, in turns."),
+    (
+        "tools",
+        "With the performance tools that Apache Kafka ships as clients, in a JVM of their own that starts within the measured time.",
+    ),
+    ("drawn", "A workload drawn by chance from the seed above, so that not only chosen cases are shown."),
 ];
 
 /// The heads of columns of these measures. The first that the client's share decides carries the caveat.
