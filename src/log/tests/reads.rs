@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::FileRange;
+use crate::io::disk::faulty::{Fault, Operation};
 use crate::log::{Planned, Wanted};
 use crate::record::Compression;
 
@@ -331,7 +332,7 @@ fn a_plan_over_many_small_batches_takes_as_many_as_one_by_one() {
     let partition = small_batches();
     for from in (0..600).step_by(7) {
         for below in [from + 1, from + 15, from + 40, 600] {
-            for max_bytes in [1, 900, 3_000, 9_999, 1 << 20] {
+            for max_bytes in [1, 900, 3_000, 9_999, 1 << 20, u64::MAX] {
                 let wanted = Wanted::new(Offset(from), Offset(below.min(600)), max_bytes, true);
                 let segment = partition.log.segment_for(wanted.from).expect("there");
                 let planned = segment.plan(wanted).expect("readable");
@@ -380,4 +381,19 @@ fn what_an_earlier_run_left_is_not_planned_at_once_before_it_was_checked() {
     let second = partition.log.plan(on).expect("readable");
     let again = partition.log.plan_at_once(on).map(|(_, planned)| planned);
     assert_eq!(again, Some(second[0].1), "checked by the plan before");
+}
+
+/// The index is a hint: a plan that would have asked it where to end reads the headers instead when it can't be read.
+#[test]
+fn an_index_that_fails_while_a_plan_is_made_changes_nothing() {
+    let partition = small_batches();
+    let first = Wanted::new(Offset(0), Offset(600), 1, true);
+    let begun = partition.log.plan(first).expect("readable")[0].1;
+    let on = Wanted { from: begun.next, max_bytes: 9_000, ..first };
+    let segment = partition.log.segment_for(on.from).expect("there");
+    partition.disk.fail_always(Operation::Read, ".index", Fault::Io);
+    for wanted in [on, Wanted { from: Offset(33), ..on }] {
+        let planned = segment.plan(wanted).expect("the batches can be read");
+        assert_eq!((planned.length, planned.next), fitting(&partition, wanted));
+    }
 }
