@@ -23,12 +23,12 @@ const fn more(name: &'static str, label: &'static str, digits: usize) -> Measure
 
 /// All of them, in the order of columns.
 pub const ALL: &[Measure] = &[
-    // CPU of the machine less that of the clients, the kernel's write-back included: the figure that survives
-    less("machine_cpu_s_per_gib", "CPU s/GiB, machine less client", 2),
+    // the machine less the clients, the kernel's write-back included: the figure that survives
+    less("machine_cpu_s_per_gib", "CPU s/GiB, broker and kernel threads", 2),
     less("broker_cpu_s_per_gib", "CPU s/GiB, broker process", 2),
     more("mb_per_s", "MB/s", 1),
     more("records_per_s", "records/s", 0),
-    less("read_machine_cpu_s_per_gib", "reading: CPU s/GiB, machine less client", 2),
+    less("read_machine_cpu_s_per_gib", "reading: CPU s/GiB, broker and kernel threads", 2),
     more("read_mb_per_s", "reading: MB/s", 1),
     less("peak_mib", "peak memory, MiB", 0),
     less("bound_mib", "bound of memory, MiB", 0),

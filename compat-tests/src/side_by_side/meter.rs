@@ -1,10 +1,11 @@
-//! What work costs, from the system's own counters: CPU of a process and of the machine, memory, bytes to the disk.
+//! What work costs, from the system's own counters: CPU of a process and of the kernel, memory, bytes to the disk.
 //!
-//! The machine's CPU less that of the clients is what a broker costs with everything that kernel threads do for it
-//! (write-back, journal, network); that of its process alone leaves those out. Clients and this program are taken off
-//! by their own exact counters.
+//! The broker's process and all kernel threads together are what a broker costs with everything that is done for it
+//! (write-back, journal, network): the machine less the clients, this program, and whoever else runs. Both are counted
+//! exactly, by the scheduler; the machine's own total is sampled at the timer's ticks, and differences of a tenth of a
+//! second would be lost in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -17,12 +18,16 @@ pub const MIB: f64 = 1_048_576.0;
 /// Bytes in the units of results.
 pub const GIB: f64 = 1_073_741_824.0;
 
+/// The parent of all kernel threads.
+const KTHREADD: &str = "2";
+
 /// The counters at one moment.
 #[derive(Clone, Debug)]
 pub struct Meter {
     broker_cpu_s: f64,
-    machine_cpu_s: f64,
-    clients_cpu_s: f64,
+    /// Nanoseconds by kernel thread. One that ends between two readings takes what it used along; they end after minutes
+    /// without work.
+    kernel_ns: HashMap<u32, u64>,
     disk_bytes: Option<f64>,
     peak_mib: f64,
 }
@@ -32,7 +37,7 @@ pub struct Meter {
 pub struct Used {
     /// CPU seconds of the broker's process.
     pub broker_cpu_s: f64,
-    /// CPU seconds of the whole machine, less those of the clients.
+    /// CPU seconds of the broker's process and of all kernel threads.
     pub machine_cpu_s: f64,
     /// Bytes that went to the disk; none when the data is in memory.
     pub disk_bytes: Option<f64>,
@@ -41,28 +46,23 @@ pub struct Used {
 }
 
 impl Meter {
-    /// Reads all counters. `clients` are the processes that make the load; this one is always among them.
-    pub fn read(broker: u32, clients: &[u32], data: &Path) -> Result<Meter, String> {
-        let mut clients_cpu_s = cpu_s(std::process::id())?;
-        for client in clients {
-            clients_cpu_s += cpu_s(*client)?;
-        }
-        let (broker_cpu_s, machine_cpu_s) = (cpu_s(broker)?, machine_cpu_s()?);
+    /// Reads all counters.
+    pub fn read(broker: u32, data: &Path) -> Result<Meter, String> {
         let (_, peak_mib) = memory_mib(broker)?;
-        Ok(Meter { broker_cpu_s, machine_cpu_s, clients_cpu_s, disk_bytes: disk_bytes(data), peak_mib })
+        let kernel_ns = kernel_ns()?;
+        Ok(Meter { broker_cpu_s: cpu_s(broker)?, kernel_ns, disk_bytes: disk_bytes(data), peak_mib })
     }
 
-    /// What was used since an earlier reading with the same processes.
+    /// What was used since an earlier reading of the same process.
     pub fn since(&self, earlier: &Meter) -> Used {
-        let machine = self.machine_cpu_s - earlier.machine_cpu_s;
-        let clients = self.clients_cpu_s - earlier.clients_cpu_s;
+        let kernel_ns: u64 = self
+            .kernel_ns
+            .iter()
+            .map(|(thread, now)| now.saturating_sub(earlier.kernel_ns.get(thread).copied().unwrap_or(0)))
+            .sum();
+        let broker_cpu_s = self.broker_cpu_s - earlier.broker_cpu_s;
         let disk_bytes = self.disk_bytes.zip(earlier.disk_bytes).map(|(now, then)| now - then);
-        Used {
-            broker_cpu_s: self.broker_cpu_s - earlier.broker_cpu_s,
-            machine_cpu_s: machine - clients,
-            disk_bytes,
-            peak_mib: self.peak_mib,
-        }
+        Used { broker_cpu_s, machine_cpu_s: broker_cpu_s + kernel_ns as f64 / 1e9, disk_bytes, peak_mib: self.peak_mib }
     }
 }
 
@@ -89,14 +89,24 @@ pub fn cpu_s(pid: u32) -> Result<f64, String> {
     Ok((both.0 + both.1) / TICKS_PER_SECOND)
 }
 
-/// CPU seconds of the machine in anything but idling, waiting for a disk, or another guest.
-fn machine_cpu_s() -> Result<f64, String> {
-    let text = std::fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
-    let line = text.lines().next().unwrap_or_default();
-    let fields: Vec<f64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    // user, nice, system, idle, iowait, irq, softirq
-    let busy = [0, 1, 2, 5, 6].iter().map(|at| fields.get(*at).copied().unwrap_or(0.0));
-    Ok(busy.sum::<f64>() / TICKS_PER_SECOND)
+/// Nanoseconds of CPU by kernel thread.
+fn kernel_ns() -> Result<HashMap<u32, u64>, String> {
+    let failed = |error: std::io::Error| format!("/proc: {error}");
+    let mut seen = HashMap::new();
+    for entry in std::fs::read_dir("/proc").map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // A process may end while it is looked at.
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let parent = stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(1));
+        if parent != Some(KTHREADD) {
+            continue;
+        }
+        let used = std::fs::read_to_string(entry.path().join("schedstat")).ok();
+        let used = used.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+        seen.insert(pid, used.unwrap_or(0));
+    }
+    if seen.is_empty() { Err("/proc names no kernel threads".to_owned()) } else { Ok(seen) }
 }
 
 /// Bytes written so far to the disk that holds `data`; none when that is no disk.
@@ -141,21 +151,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_seen_and_that_of_clients_is_taken_off() {
+    fn what_a_process_and_the_kernel_use_is_seen_and_what_others_use_is_not() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
         let dir = tempfile::tempdir().expect("a directory");
-        let before = Meter::read(child.id(), &[], dir.path()).expect("counters");
+        let reading = |pid: u32| Meter::read(pid, dir.path()).expect("counters");
+        let (own_before, before) = (reading(std::process::id()), reading(child.id()));
         let begun = std::time::Instant::now();
         while begun.elapsed() < std::time::Duration::from_millis(300) {
             std::hint::black_box(begun);
         }
-        let used = Meter::read(child.id(), &[], dir.path()).expect("counters").since(&before);
-        let own = cpu_s(std::process::id()).expect("own");
+        let (own, used) = (reading(std::process::id()).since(&own_before), reading(child.id()).since(&before));
         child.kill().and_then(|()| child.wait()).expect("ended");
-        assert!(own >= 0.2, "{own}");
-        assert!(used.broker_cpu_s < 0.1, "{used:?}");
+        assert!(own.broker_cpu_s >= 0.2 && own.machine_cpu_s >= own.broker_cpu_s, "{own:?}");
+        assert!(used.broker_cpu_s < 0.1 && used.machine_cpu_s >= 0.0, "{used:?}");
         let (now, peak) = memory_mib(std::process::id()).expect("own memory");
         assert!(now > 0.5 && peak >= now, "{now} {peak}");
         assert!(cpu_s(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn kernel_threads_are_named_and_their_time_only_grows() {
+        let before = kernel_ns().expect("/proc");
+        let after = kernel_ns().expect("/proc");
+        assert!(!before.contains_key(&std::process::id()));
+        assert!(before.iter().all(|(thread, then)| after.get(thread).is_none_or(|now| now >= then)));
     }
 }

@@ -1,7 +1,7 @@
 //! The load, as a process of its own so that its CPU can be told from the broker's: the rdkafka crate in small drivers.
 //!
 //! `side-by-side load KIND JSON` connects, prints `ready`, waits for a line on its standard input, does its work and prints
-//! what came of it as one line of JSON; then it waits until its input ends, so that its counters can still be read.
+//! what came of it as one line of JSON.
 
 pub mod consume;
 pub mod latency;
@@ -60,7 +60,6 @@ fn with<J: DeserializeOwned, R: Serialize>(
         }
     })?;
     say(&serde_json::to_string(&result).map_err(|error| error.to_string())?);
-    let _ = std::io::stdin().lock().read_line(&mut String::new());
     Ok(())
 }
 
@@ -93,17 +92,12 @@ impl Load {
         }
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Lets it work.
     pub fn go(&mut self) -> Result<(), String> {
         self.input.write_all(b"go\n").map_err(|error| format!("load: {error}"))
     }
 
-    /// Waits for what came of it; the process is still there.
+    /// Waits for what came of it.
     pub fn result<R: DeserializeOwned>(&mut self) -> Result<R, String> {
         let line = self.line()?;
         serde_json::from_str(&line).map_err(|_| format!("the load said {line}"))

@@ -27,9 +27,9 @@ const END_TO_END_LATENCY: &[&str] = &["end_to_end_p50_ms", "end_to_end_p99_ms", 
 const PLOTS: &[Plot] = &[
     plot("start-first-answer.svg", "start", &["first_answer_ms"], "Start to first answer, ms"),
     plot("start-memory.svg", "start", &["resident_mib"], "Resident memory after a start, MiB"),
-    plot("produce-cpu.svg", "produce", MACHINE_CPU, "Produce: CPU seconds per GiB, machine less client"),
+    plot("produce-cpu.svg", "produce", MACHINE_CPU, "Produce: CPU seconds per GiB, broker and kernel threads"),
     plot("produce-memory.svg", "produce", &["peak_mib"], "Produce: peak memory, MiB"),
-    plot("consume-cpu.svg", "consume", MACHINE_CPU, "Consume: CPU seconds per GiB, machine less client"),
+    plot("consume-cpu.svg", "consume", MACHINE_CPU, "Consume: CPU seconds per GiB, broker and kernel threads"),
     plot("latency-produce.svg", "latency", PRODUCE_LATENCY, "Produce to acknowledgement, ms"),
     plot("latency-end-to-end.svg", "latency", END_TO_END_LATENCY, "Produce to consumer, ms"),
     plot("scale-memory.svg", "scale", &["resident_mib"], "Scale: resident memory, MiB"),
@@ -40,8 +40,8 @@ const PLOTS: &[Plot] = &[
         &["broker_cpu_s_per_gib"],
         "Beside the bare loop: CPU seconds per GiB, broker process",
     ),
-    plot("tools-cpu.svg", "tools", MACHINE_CPU, "Kafka's tools: CPU seconds per GiB, machine less client"),
-    plot("drawn-cpu.svg", "drawn", MACHINE_CPU, "Drawn workloads: CPU seconds per GiB, machine less client"),
+    plot("tools-cpu.svg", "tools", MACHINE_CPU, "Kafka's tools: CPU seconds per GiB, broker and kernel threads"),
+    plot("drawn-cpu.svg", "drawn", MACHINE_CPU, "Drawn workloads: CPU seconds per GiB, broker and kernel threads"),
     plot("drawn-latency.svg", "drawn", &["produce_p99_ms", "end_to_end_p99_ms"], "Drawn workloads: p99 latency, ms"),
 ];
 

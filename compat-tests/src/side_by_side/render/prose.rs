@@ -10,8 +10,9 @@ const CAVEAT: &str = "the client competes with the broker for the cores: compare
 pub const HOW_TO_READ: &str = "\
 The client competes with the broker for the cores of one machine. So MB/s and records/s say little of a
 broker: what the client spends slows down whichever broker it talks to. The figure that survives is CPU seconds per GiB:
-the CPU time of the whole machine less that of the client, for each GiB that was produced or consumed. It is taken
-machine-wide because kernel threads write back what a broker leaves in the page cache, and nobody else is charged for that.
+the CPU time of the broker's process and of all kernel threads, for each GiB that was produced or consumed. That is the
+machine less the clients and the measuring program. Kernel threads belong to it because they write back what a broker leaves
+in the page cache, and nobody else is charged for that; everything is on the disk before the counters are read.
 Ratios between systems of one run hold better than absolute figures do. A GiB is of record values before compression: with
 lz4, or small records, more or fewer bytes went over the wire and to the disk. What the kernel does for a socket is charged to
 whoever ran at that moment; the clients' part of it is taken off with the rest of theirs.
@@ -56,7 +57,7 @@ pub const NOT_SHOWN: &str = "\
 - In the cold cells nothing of the files is in this machine's page cache; Ottla still has the newest 64 MiB of everything in
   memory of its own, and what the host keeps is not known.
 - At 1,000 partitions a client that spreads its records makes small batches, whatever it may gather.
-- CPU of the machine less the client includes whatever else the machine did at that time.
+- CPU of kernel threads includes what they did for anybody else at that time.
 - These are the cells that the authors of Ottla thought of, run by them. The commands are here so that others can run them.
 ";
 

@@ -106,11 +106,10 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_
 fn at_tail(stage: &Stage<'_>, writing: &produce::Job, reading: &Job) -> Result<(Done, Used), String> {
     let mut writer = Load::start("produce", writing)?;
     let mut reader = Load::start("consume", reading)?;
-    let clients = [writer.pid(), reader.pid()];
-    let before = begin(stage, &clients)?;
+    let before = begin(stage)?;
     reader.go()?;
     writer.go()?;
     let _: produce::Done = writer.result()?;
     let done = reader.result()?;
-    Ok((done, end(stage, &clients, &before)?))
+    Ok((done, end(stage, &before)?))
 }

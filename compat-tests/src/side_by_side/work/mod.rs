@@ -65,26 +65,25 @@ pub struct Stage<'a> {
 /// Runs a load between two readings of the meters; everything it wrote is on the disk at the second one.
 pub fn measured<R: DeserializeOwned>(stage: &Stage<'_>, kind: &str, job: &impl Serialize) -> Result<(R, Used), String> {
     let mut load = Load::start(kind, job)?;
-    let pids = [load.pid()];
-    let before = begin(stage, &pids)?;
+    let before = begin(stage)?;
     load.go()?;
     let result = load.result()?;
-    let used = end(stage, &pids, &before)?;
+    let used = end(stage, &before)?;
     Ok((result, used))
 }
 
 /// Lets the system come to rest and reads the meters.
-pub fn begin(stage: &Stage<'_>, clients: &[u32]) -> Result<Meter, String> {
+pub fn begin(stage: &Stage<'_>) -> Result<Meter, String> {
     meter::sync(stage.running.data())?;
     std::thread::sleep(SETTLE);
     meter::forget_peak(stage.running.pid())?;
-    Meter::read(stage.running.pid(), clients, stage.running.data())
+    Meter::read(stage.running.pid(), stage.running.data())
 }
 
 /// Waits until all is written and reads them again.
-pub fn end(stage: &Stage<'_>, clients: &[u32], before: &Meter) -> Result<Used, String> {
+pub fn end(stage: &Stage<'_>, before: &Meter) -> Result<Used, String> {
     meter::sync(stage.running.data())?;
-    Ok(Meter::read(stage.running.pid(), clients, stage.running.data())?.since(before))
+    Ok(Meter::read(stage.running.pid(), stage.running.data())?.since(before))
 }
 
 /// Adds the highest memory, and for Ottla its bound.

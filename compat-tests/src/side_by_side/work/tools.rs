@@ -3,7 +3,7 @@
 use super::{Bench, Outcome, Stage, Trouble, Values, begin, end, measured};
 use crate::admin;
 use crate::side_by_side::load::produce;
-use crate::side_by_side::meter::{GIB, MIB};
+use crate::side_by_side::meter::MIB;
 use crate::side_by_side::plan::Flow;
 use std::process::{Command, Stdio};
 
@@ -20,10 +20,9 @@ pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     command.args(["ProducerPerformance", "--topic", topic, "--throughput", "-1"]);
     command.args(["--bootstrap-server", stage.running.bootstrap()]);
     command.args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()]);
-    // What only the machine's counters can tell is left out: the tool's JVM starts within the measured time.
-    let before = begin(stage, &[])?;
+    let before = begin(stage)?;
     let text = output(command)?;
-    let used = end(stage, &[], &before)?;
+    let used = end(stage, &before)?;
     let last = text.lines().last().unwrap_or_default();
     let found = parse(last).ok_or_else(|| format!("kafka-producer-perf-test said {last:?}"))?;
     let mut values = Values::new();
@@ -32,8 +31,7 @@ pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     values.insert("produce_p50_ms".to_owned(), found.p50_ms);
     values.insert("produce_p99_ms".to_owned(), found.p99_ms);
     values.insert("produce_p999_ms".to_owned(), found.p999_ms);
-    let gib = records as f64 * RECORD_BYTES as f64 / GIB;
-    values.insert("broker_cpu_s_per_gib".to_owned(), used.broker_cpu_s / gib);
+    used.per_bytes(records as f64 * RECORD_BYTES as f64, &mut values);
     super::memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }
@@ -52,9 +50,9 @@ pub fn consumer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let mut command = Command::new(bench.programs.root.join("kafka-tool"));
     command.args(["ConsumerPerformance", "--topic", topic, "--hide-header"]);
     command.args(["--bootstrap-server", stage.running.bootstrap(), "--num-records", &written.records.to_string()]);
-    let before = begin(stage, &[])?;
+    let before = begin(stage)?;
     let text = output(command)?;
-    let used = end(stage, &[], &before)?;
+    let used = end(stage, &before)?;
     let line = text.lines().last().unwrap_or_default();
     let columns: Vec<f64> = line.split(',').filter_map(|column| column.trim().parse().ok()).collect();
     // start and end time, which are no numbers; MB, MB/s, records, records/s, rebalance ms, fetch ms, and MB/s and records/s
@@ -65,7 +63,8 @@ pub fn consumer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     let mut values = Values::new();
     values.insert("mb_per_s".to_owned(), mib_per_s * MIB / MB);
     values.insert("records_per_s".to_owned(), records_per_s);
-    values.insert("broker_cpu_s_per_gib".to_owned(), used.broker_cpu_s / (written.bytes as f64 / GIB));
+    used.per_bytes(written.bytes as f64, &mut values);
+    values.remove("disk_bytes_per_byte");
     super::memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }

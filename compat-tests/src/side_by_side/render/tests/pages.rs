@@ -15,7 +15,7 @@ fn a_cell_has_a_row_for_each_system_with_its_spread_and_multiples() {
     let page = site.read("benchmarks.md");
     check(
         &page,
-        "| system | CPU s/GiB, machine less client | MB/s (the client competes with the broker for two cores: compare CPU \
+        "| system | CPU s/GiB, broker and kernel threads | MB/s (the client competes with the broker for the cores: compare CPU \
          s/GiB) | peak memory, MiB | bound of memory, MiB | x Kafka (first column) | x floor (first column) |",
     );
     check(&page, "| kafka | 6.00 (5.00-7.00) | **121.0 (120.0-122.0)** | - | - | 1.00 | 6.00 |");
@@ -47,7 +47,7 @@ fn the_page_opens_with_the_run_and_ends_with_its_limits() {
         "| processor | 2 cores \\| &lt;virtual&gt; |",
         "### Settings of kafka",
         "-Xmx1G",
-        "![Produce: CPU seconds per GiB, machine less client](benchmarks/plots/produce-cpu.svg)",
+        "![Produce: CPU seconds per GiB, broker and kernel threads](benchmarks/plots/produce-cpu.svg)",
     ] {
         check(&page, line);
     }
@@ -63,7 +63,7 @@ fn targets_are_ratios_by_round_and_say_when_they_do_not_hold() {
     let site = Site::with(&[base(), idle]);
     site.render();
     let page = site.read("benchmarks.md");
-    let label = "CPU s/GiB, machine less client";
+    let label = "CPU s/GiB, broker and kernel threads";
     check(
         &page,
         &format!(
@@ -172,7 +172,7 @@ fn cost_has_a_table_and_a_plot_for_each_curve_that_was_measured() {
     site.render();
     let page = site.read("cost.md");
     check(&page, "![Record size: CPU](benchmarks/plots/cost-record-size.svg)");
-    check(&page, "CPU s/GiB, machine less client, by record size, bytes:");
+    check(&page, "CPU s/GiB, broker and kernel threads, by record size, bytes:");
     check(&page, "| record size, bytes | kafka | ottla-os |");
     let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| 1")).collect();
     assert_eq!(
