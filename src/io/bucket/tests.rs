@@ -142,6 +142,16 @@ async fn a_spare_becomes_an_object_unless_there_is_one() {
     let none = bucket.put_in_reserve("meta/1", object(1)).await;
     assert!(matches!(none, Err(BucketError::Full { .. })), "{none:?}");
     assert_eq!(bucket.put_if_absent_with_nonce("meta/1", object(1)).await.unwrap(), Claim::Won);
+    // That fills them in the background, one after the other; until it is through, one that was used could be filled again.
+    let last = dir.path().join("spare/3");
+    let is_full = || std::fs::metadata(&last).is_ok_and(|data| data.len() == 64 << 10);
+    for _ in 0..1_000 {
+        if is_full() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(is_full());
     spares.fill_now().unwrap();
     assert_eq!(bucket.put_in_reserve("meta/2", object(2)).await.unwrap(), Claim::Won);
     assert_eq!(bucket.get("meta/2", 100).await.unwrap(), object(2));
