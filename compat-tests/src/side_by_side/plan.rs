@@ -28,6 +28,8 @@ pub struct Size {
     pub seconds: f64,
     /// Warm-up after a start, and before a latency is timed.
     pub warm_up_s: f64,
+    /// How often a warm-up is repeated at most, while it still gains something.
+    pub warm_ups_max: u32,
     /// How long a latency is timed.
     pub latency_s: f64,
     /// What "many" is: connections, partitions.
@@ -47,6 +49,7 @@ impl Size {
         bytes: 1 << 30,
         seconds: 5.0,
         warm_up_s: 4.0,
+        warm_ups_max: 6,
         latency_s: 15.0,
         many: 10_000,
         watch_s: 10.0,
@@ -60,6 +63,7 @@ impl Size {
         bytes: 8 << 20,
         seconds: 0.5,
         warm_up_s: 0.2,
+        warm_ups_max: 1,
         latency_s: 0.5,
         many: 100,
         watch_s: 0.5,

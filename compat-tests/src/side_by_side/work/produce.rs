@@ -8,8 +8,7 @@ use crate::side_by_side::plan::Flow;
 
 /// Bytes in the unit of throughput.
 const MB: f64 = 1e6;
-/// Rounds of the warm-up at most, and by how much a round must be cheaper than the one before for another to follow.
-const WARM_UPS_MAX: u32 = 6;
+/// By how much a round of the warm-up must be cheaper than the one before for another to follow.
 const WARM_UP_GAIN: f64 = 0.08;
 
 /// Measures one flow into a fresh topic of this name. It stays until the turn ends: a deletion would go on in the
@@ -24,11 +23,11 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcom
 }
 
 /// What every system does after its start, before anything is measured: produce and read, until its CPU for a GiB stays
-/// about the same, or [`WARM_UPS_MAX`] times. A JVM has compiled its hot path by then.
+/// about the same, or as often as the size of the run allows. A JVM has compiled its hot path by then.
 pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
     let flow = Flow::BASE;
     let mut before = (f64::MAX, f64::MAX);
-    for number in 0..WARM_UPS_MAX {
+    for number in 0..bench.size.warm_ups_max {
         let topic = format!("warm-up-{number}");
         admin::create_topic(stage.running.bootstrap(), &topic, flow.partitions, &[])?;
         let job = flow.job(stage.running.bootstrap(), &topic, bench.size.bytes, bench.size.warm_up_s);
