@@ -92,7 +92,10 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_
     let less = |both: f64, before: f64, after: f64| both - (before + after) / 2.0;
     let theirs = Used {
         broker_cpu_s: less(both.broker_cpu_s, before.broker_cpu_s, after.broker_cpu_s),
-        machine_cpu_s: less(both.machine_cpu_s, before.machine_cpu_s, after.machine_cpu_s),
+        machine_cpu_s: both
+            .machine_cpu_s
+            .zip(before.machine_cpu_s.zip(after.machine_cpu_s))
+            .map(|(both, (before, after))| less(both, before, after)),
         disk_bytes: None,
         peak_mib: both.peak_mib,
     };

@@ -52,7 +52,9 @@ pub fn drawn(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outc
     let (peak_mib, mut values) = (used.peak_mib, values(&written, &used));
     let records = written.records + u64::from(flow.partitions.unsigned_abs());
     let (read, used) = super::consume::read_all(stage, topic, flow.partitions, 1, records)?;
-    values.insert("read_machine_cpu_s_per_gib".to_owned(), used.machine_cpu_s / (read.bytes as f64 / GIB));
+    if let Some(machine) = used.machine_cpu_s {
+        values.insert("read_machine_cpu_s_per_gib".to_owned(), machine / (read.bytes as f64 / GIB));
+    }
     values.insert("read_mb_per_s".to_owned(), read.bytes as f64 / read.seconds / MB);
     memory(stage.system, peak_mib.max(used.peak_mib), &mut values);
     Ok(values)
