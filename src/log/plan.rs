@@ -8,7 +8,7 @@ use super::headers::Headers;
 use super::segment::{Segment, SegmentError};
 use super::walk::{Patience, Walk, WalkError};
 use crate::base::Offset;
-use crate::record::BatchError;
+use crate::record::{BatchError, BatchHeader};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -44,8 +44,35 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// No batch yet of what is wanted from here on.
+    fn nothing(from: Offset) -> Self {
+        Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false }
+    }
+
     fn end(&self) -> u64 {
         self.position + self.length
+    }
+
+    /// Whether the next batch is part of what is wanted.
+    fn takes(&self, header: &BatchHeader, wanted: Wanted) -> bool {
+        let first = self.length == 0;
+        let fits = self.length + header.size() <= wanted.max_bytes || (first && wanted.at_least_one);
+        header.last_offset() < wanted.below && fits
+    }
+
+    /// Adds the next batch, which lies at `position`.
+    fn take(&mut self, header: &BatchHeader, position: u64) {
+        if self.length == 0 {
+            (self.position, self.first_base) = (position, header.base_offset);
+        }
+        self.length += header.size();
+        self.next = header.next_offset();
+    }
+
+    /// Adds all batches before the one at `position`, whose base offset is `next`.
+    fn take_up_to(&mut self, position: u64, next: Offset) {
+        self.length = position - self.position;
+        self.next = next;
     }
 }
 
@@ -208,14 +235,14 @@ impl Segment {
         start: Start,
         patience: Patience,
     ) -> Result<(Planned, Range<u64>), WalkError> {
-        let (from, end) = (wanted.from, self.written_end());
-        let (start, walk) = match start {
+        let end = self.written_end();
+        let (start, mut walk) = match start {
             Start::Near(start) => (start, Headers::new(self, start, end)),
-            Start::Exactly(start) => (start, Headers::going_on(self, start, end, from)),
+            Start::Exactly(start) => (start, Headers::going_on(self, start, end, wanted.from)),
         };
-        let mut walk = walk.looking_for(from).patient(patience);
-        let mut planned = Planned { position: 0, length: 0, first_base: from, next: from, reached_end: false };
-        let (mut steps, mut looks) = (0, 0);
+        walk = walk.looking_for(wanted.from).patient(patience);
+        let mut planned = Planned::nothing(wanted.from);
+        let (mut batches, mut looks) = (0, 0);
         loop {
             looks += 1;
             if patience == Patience::AtOnce && looks > HEADERS_AT_ONCE_MAX {
@@ -230,27 +257,20 @@ impl Segment {
                 Err(WalkError::Corrupt { .. }) if planned.length > 0 => return Ok((planned, start..walk.position())),
                 Err(error) => return Err(error),
             };
-            if header.last_offset() < from {
+            if header.last_offset() < wanted.from {
                 continue;
             }
-            let first = planned.length == 0;
-            let fits = planned.length + header.size() <= wanted.max_bytes || (first && wanted.at_least_one);
-            if header.last_offset() >= wanted.below || !fits {
+            if !planned.takes(&header, wanted) {
                 return Ok((planned, start..walk.position()));
             }
-            if first {
-                (planned.position, planned.first_base) = (position, header.base_offset);
-            }
-            planned.length += header.size();
-            planned.next = header.next_offset();
-            steps += 1;
-            if steps == LEAP_AFTER
+            planned.take(&header, position);
+            batches += 1;
+            if batches == LEAP_AFTER
                 && planned.length < u64::from(LEAP_AFTER) * SMALL_BATCH_BYTES
                 && let Some((position, next)) = self.leap(&planned, wanted, patience)?
             {
-                planned.length = position - planned.position;
-                planned.next = next;
-                walk = Headers::going_on(self, position, end, next).looking_for(from).patient(patience);
+                planned.take_up_to(position, next);
+                walk = Headers::going_on(self, position, end, next).looking_for(wanted.from).patient(patience);
             }
         }
     }

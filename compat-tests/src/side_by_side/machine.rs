@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Versions that are compared; the harness's pom.xml and Cargo.toml pin them.
 const VERSIONS: &[(&str, &str)] = &[
     ("Apache Kafka", "4.4.0, one KRaft node, from Maven"),
-    ("clients", "rdkafka crate 0.39.0 (librdkafka 2.12.1); kafka-tools 4.3.1"),
+    ("clients", "rdkafka crate 0.39.0 (librdkafka 2.12.1); kafka-tools 4.3.1; franz-go 1.22.2 (watchers)"),
 ];
 
 /// The commit of a work tree; `-dirty` behind it when the source of the broker or of the measurement differs.
@@ -57,8 +57,15 @@ fn facts(whole: &Whole) -> Vec<(String, String)> {
         ("file system of the data".to_owned(), file_system(&whole.disk)),
         ("Java".to_owned(), java()),
     ];
+    facts.push(("binary of Ottla, SHA-256".to_owned(), sha256(&whole.bench.programs.ottla)));
     facts.extend(VERSIONS.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())));
     facts
+}
+
+fn sha256(path: &Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output();
+    let text = output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 fn java() -> String {

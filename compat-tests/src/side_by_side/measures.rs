@@ -41,6 +41,8 @@ pub const ALL: &[Measure] = &[
     less("end_to_end_p99_ms", "end to end p99, ms", 2),
     less("end_to_end_p999_ms", "end to end p99.9, ms", 2),
     less("end_to_end_max_ms", "end to end max, ms", 1),
+    more("beside_mb_per_s", "load beside, MB/s", 1),
+    more("segments_rolled", "segments rolled", 0),
     less("first_answer_ms", "first answer, ms", 1),
     less("acknowledged_ms", "a topic's partitions acknowledge, ms", 0),
     less("resident_mib", "resident memory, MiB", 1),
@@ -48,6 +50,10 @@ pub const ALL: &[Measure] = &[
     less("create_s", "creating, s", 1),
     less("cpu_ms_per_s", "CPU ms per second", 1),
 ];
+
+/// What stands in the results besides, for whoever wants to look closer, and is no column: payload bytes and seconds of the
+/// measurement, seconds that the host took from this machine's cores meanwhile, and how late the client was at worst.
+pub const ONLY_RAW: &[&str] = &["bytes", "seconds", "stolen_s", "client_late_max_ms"];
 
 /// The measure of this name.
 pub fn of(name: &str) -> Option<&'static Measure> {

@@ -29,6 +29,7 @@ pub struct Meter {
     /// without work.
     kernel_ns: HashMap<u32, u64>,
     disk_bytes: Option<f64>,
+    stolen_s: f64,
     peak_mib: f64,
 }
 
@@ -41,6 +42,8 @@ pub struct Used {
     pub machine_cpu_s: Option<f64>,
     /// Bytes that went to the disk; none when the data is in memory.
     pub disk_bytes: Option<f64>,
+    /// Seconds that the host gave the cores of this machine to others.
+    pub stolen_s: f64,
     /// Highest memory of the broker's process, MiB.
     pub peak_mib: f64,
 }
@@ -50,7 +53,13 @@ impl Meter {
     pub fn read(broker: u32, data: &Path) -> Result<Meter, String> {
         let (_, peak_mib) = memory_mib(broker)?;
         let kernel_ns = kernel_ns()?;
-        Ok(Meter { broker_cpu_s: cpu_s(broker)?, kernel_ns, disk_bytes: disk_bytes(data), peak_mib })
+        Ok(Meter {
+            broker_cpu_s: cpu_s(broker)?,
+            kernel_ns,
+            disk_bytes: disk_bytes(data),
+            stolen_s: stolen_s(),
+            peak_mib,
+        })
     }
 
     /// What was used since an earlier reading of the same process.
@@ -63,14 +72,22 @@ impl Meter {
         let broker_cpu_s = self.broker_cpu_s - earlier.broker_cpu_s;
         let disk_bytes = self.disk_bytes.zip(earlier.disk_bytes).map(|(now, then)| now - then);
         let machine_cpu_s = (!self.kernel_ns.is_empty()).then_some(broker_cpu_s + kernel_ns as f64 / 1e9);
-        Used { broker_cpu_s, machine_cpu_s, disk_bytes, peak_mib: self.peak_mib }
+        Used {
+            broker_cpu_s,
+            machine_cpu_s,
+            disk_bytes,
+            stolen_s: self.stolen_s - earlier.stolen_s,
+            peak_mib: self.peak_mib,
+        }
     }
 }
 
 impl Used {
-    /// As values for so many bytes of payload.
+    /// As values for so many bytes of payload, which are a value themselves.
     pub fn per_bytes(&self, bytes: f64, values: &mut BTreeMap<String, f64>) {
         let gib = bytes / GIB;
+        values.insert("bytes".to_owned(), bytes);
+        values.insert("stolen_s".to_owned(), self.stolen_s);
         if let Some(machine) = self.machine_cpu_s {
             values.insert("machine_cpu_s_per_gib".to_owned(), machine / gib);
         }
@@ -110,6 +127,14 @@ fn kernel_ns() -> Result<HashMap<u32, u64>, String> {
         seen.insert(pid, used.unwrap_or(0));
     }
     Ok(seen)
+}
+
+/// What the host took so far, over all cores.
+fn stolen_s() -> f64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    // The name, then user, nice, system, idle, iowait, irq, softirq and steal.
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse::<f64>().ok());
+    ticks.unwrap_or(0.0) / TICKS_PER_SECOND
 }
 
 /// Bytes written so far to the disk that holds `data`; none when that is no disk.

@@ -324,6 +324,8 @@ fn consume() -> Vec<Spec> {
 }
 
 fn latency() -> Vec<Spec> {
+    let mut durable = flow("throughput", Flow::BASE);
+    durable.about = format!("{} What flushing costs on either side.", durable.about);
     let mut cells = Vec::new();
     for rate in [1_000, 20_000] {
         cells.push(spec(
@@ -340,6 +342,8 @@ fn latency() -> Vec<Spec> {
         &[("rate", 1_000)],
         Work::Latency { rate: 1_000.0, beside: true },
     ));
+    // Before the one that starts a system of its own.
+    cells.insert(cells.len() - 1, durable);
     cells
 }
 
@@ -364,6 +368,12 @@ fn start(size: Size) -> Vec<Spec> {
             format!("The same after kill -9 with 8 partitions and {} MiB written at last.", unflushed >> 20),
             &[("partitions", 8)],
             Work::Start { partitions: 8, unflushed },
+        ),
+        spec(
+            "killed-more",
+            format!("The same after kill -9 with 8 partitions and {} MiB written at last.", (3 * unflushed) >> 20),
+            &[("partitions", 8)],
+            Work::Start { partitions: 8, unflushed: 3 * unflushed },
         ),
     ]
 }
@@ -411,7 +421,7 @@ fn wide(size: Size) -> Vec<Spec> {
     for consumers in [1, many / 100] {
         cells.push(spec(
             format!("watchers-{consumers}"),
-            format!("{consumers} consumers of all {many} partitions, with 1,000 records a second over all of them."),
+            format!("{consumers} consumers of all {many} partitions, with 100 records a second over all of them."),
             &[("consumers", u64::from(consumers)), partitions],
             Work::Wide(many, Wide::Watchers(consumers)),
         ));

@@ -1,6 +1,5 @@
 //! The systems that are compared, each as a running process.
 
-use super::load::Endpoint;
 use super::meter;
 use crate::ports::free_port;
 use std::io::{BufRead, BufReader};
@@ -17,7 +16,8 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Heap of the JVM and its options, as `kafka-server-start.sh` sets them.
 const KAFKA_HEAP: &str = "-Xmx1G -Xms1G";
-const KAFKA_JVM: &str = "-server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
+/// See [`KAFKA_HEAP`]; the same for its tools.
+pub const KAFKA_JVM: &str = "-server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
     -XX:+ExplicitGCInvokesConcurrent -Djava.awt.headless=true";
 
 /// A system under comparison.
@@ -131,10 +131,10 @@ impl Site {
         if let Some(out) = child.stdout.take() {
             std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).for_each(drop));
         }
-        let endpoint = Endpoint { bootstrap: format!("127.0.0.1:{}", self.port) };
-        let mut running = Running { child, endpoint, first_answer: Duration::ZERO, data: self.dir.clone() };
+        let bootstrap = format!("127.0.0.1:{}", self.port);
+        let mut running = Running { child, bootstrap, first_answer: Duration::ZERO, data: self.dir.clone() };
         while begun.elapsed() < READY_WITHIN {
-            if super::load::ask(&running.endpoint.bootstrap).is_some() {
+            if super::load::ask(&running.bootstrap).is_some() {
                 running.first_answer = begun.elapsed();
                 return Ok(running);
             }
@@ -192,8 +192,7 @@ impl Site {
 /// A running system; killed when dropped.
 pub struct Running {
     child: Child,
-    /// How it is reached.
-    pub endpoint: Endpoint,
+    bootstrap: String,
     /// From the spawning of the process to its first answer.
     pub first_answer: Duration,
     data: PathBuf,
@@ -207,7 +206,7 @@ impl Running {
 
     /// `host:port`.
     pub fn bootstrap(&self) -> &str {
-        &self.endpoint.bootstrap
+        &self.bootstrap
     }
 
     /// Where its data is.

@@ -1,8 +1,12 @@
 use super::*;
 use crate::base::FileRange;
 use crate::io::disk::faulty::{Fault, Operation};
+use crate::log::index::IndexEntry;
 use crate::log::{Planned, Wanted};
 use crate::record::Compression;
+use std::cell::OnceCell;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Ten batches of three records each over several segments; times rise by 10 per record.
 fn ten() -> Partition {
@@ -365,6 +369,55 @@ fn a_reader_that_goes_on_is_planned_at_once_to_the_same_end() {
     }
     let elsewhere = Wanted::new(Offset(17), Offset(600), 1, true);
     assert_eq!(small_batches().log.plan_at_once(elsewhere).map(|(_, planned)| planned), None, "nobody ended there");
+}
+
+/// So many batches of one small record in one segment, and a plan that ended after the first of them.
+fn small_batches_in_one_segment(count: i64, index_interval_bytes: u32) -> Partition {
+    let mut partition = Partition::new(LogSettings { index_interval_bytes, ..LogSettings::default() });
+    for n in 0..count {
+        partition.append(&batch(1, 10, NOW.0 + n), 0);
+    }
+    partition.log.plan(Wanted::new(Offset(0), Offset(count), 1, true)).expect("readable");
+    partition
+}
+
+/// Who writes the index holds its lock while the disk takes the entries: a plan at once doesn't wait for it.
+#[test]
+fn a_plan_at_once_gives_way_to_who_holds_the_index() {
+    let partition = small_batches_in_one_segment(100, 60);
+    let segment = partition.log.segment_for(Offset(1)).expect("there");
+    let wanted = Wanted::new(Offset(1), Offset(100), 5_000, true);
+    std::thread::scope(|scope| {
+        let (tried, segment) = (OnceCell::new(), &segment);
+        // A search holds the lock, too, while it asks this of the entries in memory.
+        let ask = |_: &IndexEntry| {
+            let ended = tried.get_or_init(|| {
+                let (done, ended) = mpsc::channel();
+                scope.spawn(move || done.send(segment.plan_at_once(wanted)));
+                ended.recv_timeout(Duration::from_secs(10))
+            });
+            ended.is_ok()
+        };
+        segment.index.last_where(ask).expect("in memory");
+        assert_eq!(tried.get(), Some(&Ok(None)));
+    });
+    let planned = segment.plan_at_once(wanted).expect("the index is free");
+    assert_eq!((planned.length, planned.next), fitting(&partition, wanted));
+}
+
+/// Without an index entry in reach headers are read one by one: a plan at once leaves a long walk to a thread that may wait.
+#[test]
+fn a_plan_at_once_looks_at_a_thousand_headers_at_most() {
+    let partition = small_batches_in_one_segment(1_500, u32::MAX);
+    let segment = partition.log.segment_for(Offset(1)).expect("there");
+    // The header that ends a plan was looked at, too.
+    for (below, at_once) in [(1_000, true), (1_001, false), (1_400, false)] {
+        let wanted = Wanted::new(Offset(1), Offset(below), u64::MAX, true);
+        let quick = segment.plan_at_once(wanted);
+        let planned = segment.plan(wanted).expect("readable");
+        assert_eq!((planned.length, planned.next), fitting(&partition, wanted));
+        assert_eq!(quick, at_once.then_some(planned), "below {below}");
+    }
 }
 
 /// FE-17 holds for readers that go on, too: what an earlier run left is not served before it was checked.

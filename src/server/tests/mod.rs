@@ -6,6 +6,7 @@ mod flood;
 mod frames;
 mod limits;
 mod order;
+mod output;
 mod sending;
 mod stop;
 

@@ -39,8 +39,6 @@ pub struct Job {
     pub seconds: f64,
     /// How long the same goes on before, seconds.
     pub warm_up_s: f64,
-    /// Whether a consumer at the tail times them, too.
-    pub end_to_end: bool,
     /// Properties of the producer.
     pub client: BTreeMap<String, String>,
 }
@@ -56,8 +54,6 @@ pub struct Percentiles {
     pub p999: f64,
     /// All.
     pub max: f64,
-    /// How many.
-    pub count: u64,
 }
 
 /// What came of it.
@@ -66,7 +62,9 @@ pub struct Done {
     /// From a record's moment to its acknowledgement.
     pub produce: Percentiles,
     /// From a record's moment to its arrival at the consumer.
-    pub end_to_end: Option<Percentiles>,
+    pub end_to_end: Percentiles,
+    /// How late the client itself came to send a record at worst, ms; it is part of the record's time.
+    pub late_max_ms: f64,
 }
 
 /// Times of records whose moment was not before `from`.
@@ -119,30 +117,34 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     let producer: ThreadedProducer<Deliveries> =
         config.create_with_context(Deliveries(Arc::clone(&times))).map_err(|error| error.to_string())?;
     let stop = AtomicBool::new(false);
-    let consumer = if job.end_to_end { Some(tail(job)?) } else { None };
+    let consumer = tail(job)?;
     std::thread::scope(|scope| {
-        let reader = consumer.as_ref().map(|consumer| scope.spawn(|| arrivals(consumer, &times, &stop)));
+        let reader = scope.spawn(|| arrivals(&consumer, &times, &stop));
         let sent = send_all(job, &producer, &times, ready);
         // What was acknowledged is on its way to the consumer.
-        let sent_count = sent.as_ref().map_or(0, |count| *count);
+        let sent_count = sent.as_ref().map_or(0, |sent| sent.records);
         let begun = Instant::now();
-        while consumer.is_some() && times.arrived.load(Ordering::Relaxed) < sent_count && begun.elapsed() < CLIENT_WAIT
-        {
+        while times.arrived.load(Ordering::Relaxed) < sent_count && begun.elapsed() < CLIENT_WAIT {
             std::thread::sleep(POLL);
         }
         stop.store(true, Ordering::Relaxed);
-        let end_to_end = reader.map(|reader| reader.join().map_err(|_| "the reader panicked".to_owned())?).transpose();
-        let sent = sent?;
-        let end_to_end = end_to_end?;
-        if let Some(seen) = end_to_end.as_ref().filter(|seen| (seen.len() as u64) < sent) {
-            return Err(format!("{} of {sent} records arrived at the consumer", seen.len()));
+        let seen = reader.join().map_err(|_| "the reader panicked".to_owned())?;
+        let (sent, seen) = (sent?, seen?);
+        if (seen.len() as u64) < sent.records {
+            return Err(format!("{} of {} records arrived at the consumer", seen.len(), sent.records));
         }
         let produce = percentiles(std::mem::take(&mut *times.produce_ns.lock().expect("no holder panicked")));
         match times.failed.load(Ordering::Relaxed) {
-            0 => Ok(Done { produce, end_to_end: end_to_end.map(percentiles) }),
+            0 => Ok(Done { produce, end_to_end: percentiles(seen), late_max_ms: sent.late_max_ns as f64 / 1e6 }),
             failed => Err(format!("{failed} records were refused")),
         }
     })
+}
+
+/// What was sent in the timed part.
+struct Sent {
+    records: u64,
+    late_max_ns: u64,
 }
 
 fn send_all(
@@ -150,21 +152,22 @@ fn send_all(
     producer: &ThreadedProducer<Deliveries>,
     times: &Times,
     ready: &dyn Fn(),
-) -> Result<u64, String> {
+) -> Result<Sent, String> {
     let mut payload = Payload::new(1, job.record_bytes.max(STAMP_BYTES));
     let mut value = vec![0; job.record_bytes.max(STAMP_BYTES)];
     let gap_ns = 1e9 / job.rate;
-    let mut send = |first_ns: u64, seconds: f64| -> Result<u64, String> {
-        let mut number = 0u64;
+    let mut send = |first_ns: u64, seconds: f64| -> Result<Sent, String> {
+        let (mut number, mut late_max_ns) = (0u64, 0);
         loop {
             let moment = first_ns + (number as f64 * gap_ns) as u64;
             if moment as f64 >= first_ns as f64 + seconds * 1e9 {
-                return Ok(number);
+                return Ok(Sent { records: number, late_max_ns });
             }
             let wait = Duration::from_nanos(moment.saturating_sub(times.now_ns()));
             if wait >= SLEEP_LEAST {
                 std::thread::sleep(wait);
             }
+            late_max_ns = late_max_ns.max(times.now_ns().saturating_sub(moment));
             value.copy_from_slice(payload.value());
             value[..STAMP_BYTES].copy_from_slice(&moment.to_be_bytes());
             let partition = i32::try_from(number % u64::from(job.partitions.unsigned_abs())).expect("an i32");
@@ -221,7 +224,7 @@ fn percentiles(mut times_ns: Vec<u64>) -> Percentiles {
         let at = (times_ns.len() * per_mille).div_ceil(1000).saturating_sub(1);
         times_ns.get(at).map_or(0.0, |ns| *ns as f64 / 1e6)
     };
-    Percentiles { p50: at(500), p99: at(990), p999: at(999), max: at(1000), count: times_ns.len() as u64 }
+    Percentiles { p50: at(500), p99: at(990), p999: at(999), max: at(1000) }
 }
 
 #[cfg(test)]
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_sorted_times() {
         let seen = percentiles((1..=1000).rev().map(|ms| ms * 1_000_000).collect());
-        assert_eq!((seen.p50, seen.p99, seen.p999, seen.max, seen.count), (500.0, 990.0, 999.0, 1000.0, 1000));
+        assert_eq!((seen.p50, seen.p99, seen.p999, seen.max), (500.0, 990.0, 999.0, 1000.0));
         assert_eq!(percentiles(Vec::new()).max, 0.0);
     }
 }

@@ -9,8 +9,8 @@ pub mod payload;
 pub mod produce;
 
 use crate::report::say;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
@@ -21,13 +21,6 @@ use std::time::{Duration, Instant};
 const LOAD_WITHIN: Duration = Duration::from_secs(300);
 /// A liveness bound for one wait on the client library.
 pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
-
-/// How a system is reached.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// `host:port`.
-    pub bootstrap: String,
-}
 
 /// Runs a load: the process's side.
 pub fn main(words: &[String]) -> ExitCode {
@@ -74,9 +67,15 @@ impl Load {
     /// Starts a load and waits until it is ready.
     pub fn start(kind: &str, job: &impl Serialize) -> Result<Load, String> {
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
-        let job = serde_json::to_string(job).map_err(|error| error.to_string())?;
         let mut command = Command::new(own);
-        command.args(["load", kind, &job]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["load", kind]);
+        Load::spawn(command, job)
+    }
+
+    /// The same with a program that keeps to the same contract: the job is its last argument.
+    pub fn spawn(mut command: Command, job: &impl Serialize) -> Result<Load, String> {
+        let job = serde_json::to_string(job).map_err(|error| error.to_string())?;
+        command.arg(job).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("load: {error}"))?;
         let (input, out) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
         let (send, lines) = mpsc::channel();

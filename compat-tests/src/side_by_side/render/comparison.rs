@@ -71,7 +71,7 @@ fn facts(machine: &Machine) -> String {
 }
 
 fn settings(machine: &Machine) -> String {
-    let mut text = "## Settings\n\nAll that was set for whole groups; what isn't listed is as the system ships, except where a cell says so.\n\n".to_owned();
+    let mut text = "## Settings\n\nWhat isn't listed is as the system ships. In `latency/checkpoints` Ottla has ottla.wal.bytes=268435456 besides, and the topic of the load beside has segment.bytes=16777216 on every system.\n\n".to_owned();
     for (system, lines) in &machine.settings {
         // Longer than any fence that a setting could hold.
         let fence = "`".repeat(4);

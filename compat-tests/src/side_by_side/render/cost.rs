@@ -9,7 +9,7 @@ use super::{PLOTS, notes, prose};
 use crate::side_by_side::measures::{self, Measure};
 use crate::side_by_side::results::Cell;
 
-/// One plot: a measure over a parameter, of the cells whose name is `prefix` and a number.
+/// One plot: a measure over a parameter, of the cells whose name is `prefix` and a number, and of the one that varies nothing.
 struct Growth {
     /// Its notes and, with `.svg`, its file.
     slot: &'static str,
@@ -30,7 +30,10 @@ const fn growth(
     Growth { slot, heading, prefix, parameter, across, measure }
 }
 
+/// The cell in which all parameters have the value at which they are held elsewhere.
+const BASE: &str = "produce/base";
 const MACHINE_CPU: &str = "machine_cpu_s_per_gib";
+const PRODUCE: &str = "produce/";
 const RECORD_SIZE: (&str, &str, &str) = ("produce/record-", "record_bytes", "record size, bytes");
 
 const GROWTHS: &[Growth] = &[
@@ -105,7 +108,10 @@ impl Growth {
     fn points<'a>(&self, results: &'a Results) -> Result<Vec<(f64, &'a Cell)>, String> {
         let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
         let chosen = |cell: &&Cell| {
-            let named = cell.cell.strip_prefix(self.prefix).is_some_and(is_number);
+            let named = cell.cell.strip_prefix(self.prefix).is_some_and(is_number)
+                || (cell.cell == BASE
+                    && self.prefix.starts_with(PRODUCE)
+                    && cell.parameters.contains_key(self.parameter));
             named && cell.runs.iter().any(|run| run.values.contains_key(self.measure))
         };
         let mut points = Vec::new();

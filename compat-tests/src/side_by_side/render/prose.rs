@@ -51,11 +51,17 @@ pub const NOT_SHOWN: &str = "\
 - The client library's own cost is taken off the CPU figures, but it still takes its share of the cores; another client
   makes other batches, and with them other figures on both sides.
 - No TLS yet: all connections are plaintext.
+- The bound of memory that Ottla's peaks are held against is its ring (`ottla.tail.bytes`, 64 MiB), its request memory
+  (`ottla.request.memory.bytes`, here 512 MiB) and a base of 64 MiB, which we chose, for code, threads, connections and the
+  allocator. The first two are settings, the base is not. Kafka's bound is its heap and what the JVM takes besides.
 - Memory is that of the process: buffers of sockets and the page cache are the kernel's. The size of a distribution leaves out
   the JVM that Kafka needs.
 - The floor copies through a buffer of its own. Sending from the page cache (sendfile), as Kafka and Ottla do, can cost less.
 - In the cold cells nothing of the files is in this machine's page cache; Ottla still has the newest 64 MiB of everything in
   memory of its own, and what the host keeps is not known.
+- Every cell of reading from the disk has one or four consumers: sixteen of the same data read it from the page cache, where
+  another cell has them.
+- Kafka's start includes the shell that starts it and a call of Python for a free port, some 50 ms.
 - At 1,000 partitions a client that spreads its records makes small batches, whatever it may gather.
 - CPU of kernel threads includes what they did for anybody else at that time.
 - These are the cells that the authors of Ottla thought of, run by them. The commands are here so that others can run them.
@@ -69,7 +75,10 @@ pub const GROUPS: &[(&str, &str)] = &[
         "consume",
         "Consuming: at the tail of a producer at a fixed rate; at full speed from the page cache and from the disk.",
     ),
-    ("latency", "Time to an acknowledgement, and to a consumer, at a fixed rate."),
+    (
+        "latency",
+        "Time to an acknowledgement, and to a consumer, at a fixed rate; and full speed with and without flushing.",
+    ),
     ("scale", "What many connections and partitions cost while little or nothing goes through them."),
     ("floor", "Ottla and Kafka beside the bare loop, in turns."),
     (

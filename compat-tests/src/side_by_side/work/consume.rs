@@ -42,6 +42,7 @@ pub fn run(stage: &Stage<'_>, records: u64, consumers: u32, cold: bool) -> Outco
 fn throughput(done: &Done, values: &mut Values) {
     values.insert("mb_per_s".to_owned(), done.bytes as f64 / done.seconds / MB);
     values.insert("records_per_s".to_owned(), done.records as f64 / done.seconds);
+    values.insert("seconds".to_owned(), done.seconds);
 }
 
 /// Reads so many records of a topic from its beginning with each of the consumers.
@@ -97,6 +98,7 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_
             .zip(before.machine_cpu_s.zip(after.machine_cpu_s))
             .map(|(both, (before, after))| less(both, before, after)),
         disk_bytes: None,
+        stolen_s: before.stolen_s + both.stolen_s + after.stolen_s,
         peak_mib: both.peak_mib,
     };
     let mut values = Values::new();

@@ -4,7 +4,11 @@ use super::{Bench, Outcome, Stage, Values, measured, memory};
 use crate::admin;
 use crate::side_by_side::load::Load;
 use crate::side_by_side::load::latency::{Done, Job, Percentiles};
+use crate::side_by_side::load::produce;
 use crate::side_by_side::plan::Flow;
+use crate::side_by_side::systems::System;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Bytes of a record.
 const RECORD_BYTES: usize = 1024;
@@ -14,16 +18,17 @@ const BESIDE_BYTES_PER_S: f64 = 20e6;
 const BESIDE_SEGMENT_BYTES: &str = "16777216";
 const BESIDE: &str = "beside";
 /// The load beside outlives the timed part by so much.
-const BESIDE_SPARE_S: f64 = 30.0;
+const BESIDE_SPARE_S: f64 = 5.0;
 /// How long the load beside is on before: segments roll and the write-ahead log has its size.
 const BESIDE_WARM_UP_S: f64 = 5.0;
 /// Settings of the checkpoint cell: a checkpoint is due when a quarter of the log is full.
 pub const SMALL_WAL: (&str, &str) = ("ottla.wal.bytes", "268435456");
+const SMALL_WAL_BYTES: f64 = 268_435_456.0;
 
 /// Times records into a fresh topic of this name.
 pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, rate: f64, beside: bool) -> Outcome {
     admin::create_topic(stage.running.bootstrap(), topic, PARTITIONS, &[])?;
-    let load = if beside { Some(load_beside(bench, stage)?) } else { None };
+    let beside = if beside { Some(Beside::start(bench, stage)?) } else { None };
     // Room for what a broker that stalls leaves waiting: it counts from its moment all the same.
     let client = [
         ("acks", "all"),
@@ -39,14 +44,16 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, rate: f64, beside: boo
         rate,
         seconds: bench.size.latency_s,
         warm_up_s: bench.size.warm_up_s,
-        end_to_end: true,
         client: client.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
     };
     let (done, used): (Done, _) = measured(stage, "latency", &job)?;
-    drop(load);
     let mut values = Values::new();
+    if let Some(beside) = beside {
+        beside.end(&mut values)?;
+    }
     put("produce", &done.produce, &mut values);
-    put("end_to_end", &done.end_to_end.ok_or_else(|| "no consumer".to_owned())?, &mut values);
+    put("end_to_end", &done.end_to_end, &mut values);
+    values.insert("client_late_max_ms".to_owned(), done.late_max_ms);
     memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
 }
@@ -57,13 +64,65 @@ fn put(what: &str, seen: &Percentiles, values: &mut Values) {
     }
 }
 
-fn load_beside(bench: &Bench, stage: &Stage<'_>) -> Result<Load, String> {
-    admin::create_topic(stage.running.bootstrap(), BESIDE, PARTITIONS, &[("segment.bytes", BESIDE_SEGMENT_BYTES)])?;
-    let seconds = bench.size.warm_up_s + bench.size.latency_s + BESIDE_SPARE_S;
-    let mut job = Flow::BASE.job(stage.running.bootstrap(), BESIDE, u64::MAX, seconds);
-    job.rate = Some(BESIDE_BYTES_PER_S / RECORD_BYTES as f64);
-    let mut load = Load::start("produce", &job)?;
-    load.go()?;
-    std::thread::sleep(std::time::Duration::from_secs_f64(BESIDE_WARM_UP_S.min(bench.size.latency_s)));
-    Ok(load)
+/// A load beside, and what it makes the broker do.
+struct Beside {
+    load: Load,
+    data: PathBuf,
+    system: System,
+    segments: usize,
+    checkpoints: Vec<Option<SystemTime>>,
+}
+
+impl Beside {
+    /// Starts it and waits until segments roll and the write-ahead log has its size.
+    fn start(bench: &Bench, stage: &Stage<'_>) -> Result<Beside, String> {
+        admin::create_topic(stage.running.bootstrap(), BESIDE, PARTITIONS, &[("segment.bytes", BESIDE_SEGMENT_BYTES)])?;
+        let warm_up_s = BESIDE_WARM_UP_S.min(bench.size.latency_s);
+        let seconds = warm_up_s + bench.size.warm_up_s + bench.size.latency_s + BESIDE_SPARE_S;
+        let mut job = Flow::BASE.job(stage.running.bootstrap(), BESIDE, u64::MAX, seconds);
+        job.rate = Some(BESIDE_BYTES_PER_S / RECORD_BYTES as f64);
+        let mut load = Load::start("produce", &job)?;
+        load.go()?;
+        std::thread::sleep(Duration::from_secs_f64(warm_up_s));
+        let data = stage.running.data().to_owned();
+        let (segments, checkpoints) = (segments(&data), checkpoints(&data));
+        Ok(Beside { load, data, system: stage.system, segments, checkpoints })
+    }
+
+    /// Its rate, and the proof that what the cell is about happened while records were timed.
+    fn end(mut self, values: &mut Values) -> Result<(), String> {
+        let rolled = segments(&self.data).saturating_sub(self.segments);
+        let checkpointed = checkpoints(&self.data) != self.checkpoints;
+        let done: produce::Done = self.load.result()?;
+        values.insert("beside_mb_per_s".to_owned(), done.bytes as f64 / done.seconds / 1e6);
+        values.insert("segments_rolled".to_owned(), rolled as f64);
+        // A run that is only a smoke test writes too little for either.
+        let long = done.bytes as f64 > 2.0 * SMALL_WAL_BYTES;
+        match () {
+            () if long && rolled == 0 => Err("no segment rolled meanwhile".to_owned()),
+            () if long && self.system.is_ottla() && !checkpointed => Err("no checkpoint fell into the time".to_owned()),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Segments of the load beside, wherever below `dir` its partitions are.
+fn segments(dir: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .map(|path| {
+            let inside = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BESIDE));
+            match path.is_dir() {
+                true => segments(&path),
+                false => usize::from(inside && path.extension().is_some_and(|end| end == "log")),
+            }
+        })
+        .sum()
+}
+
+/// When Ottla's two checkpoint files were written.
+fn checkpoints(dir: &Path) -> Vec<Option<SystemTime>> {
+    let modified = |name: &&str| std::fs::metadata(dir.join("data").join(name)).and_then(|data| data.modified()).ok();
+    ["ottla.checkpoint", "ottla.checkpoint.2"].iter().map(modified).collect()
 }

@@ -65,5 +65,6 @@ fn values(done: &Done, used: &Used) -> Values {
     used.per_bytes(done.bytes as f64, &mut values);
     values.insert("mb_per_s".to_owned(), done.bytes as f64 / done.seconds / MB);
     values.insert("records_per_s".to_owned(), done.records as f64 / done.seconds);
+    values.insert("seconds".to_owned(), done.seconds);
     values
 }

@@ -4,7 +4,9 @@ use super::{Bench, Outcome, Trouble, Values, meter, start};
 use crate::side_by_side::load::{Load, ask, consume, produce};
 use crate::side_by_side::plan::Flow;
 use crate::side_by_side::systems::{Running, Site};
+use serde::Serialize;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A process that was just given work needs so long to come to rest.
@@ -12,13 +14,14 @@ const REST: Duration = Duration::from_secs(2);
 /// Bytes of a trickling record.
 const TRICKLE_BYTES: usize = 1024;
 /// Records a second over all partitions that many consumers watch.
-const WATCHED_RATE: f64 = 1_000.0;
+const WATCHED_RATE: f64 = 100.0;
 /// The share of a rate that must have been kept: a load begins with a burst and ends between two.
 const KEPT_UP: f64 = 0.9;
 /// Descriptors that this process needs besides its connections.
 const DESCRIPTORS_SPARE: u64 = 100;
-/// Partitions that librdkafka may hold in one process before its own memory is what is measured.
-const CLIENT_PARTITIONS_MAX: u64 = 200_000;
+/// The client that watches, by its name below `.work/bin`: librdkafka keeps no fetch sessions and would name all partitions in
+/// each request; franz-go, as Java's client, names those that changed.
+const WATCHERS: &str = "watchers";
 
 /// Memory with so many idle connections.
 pub fn connections(site: &Site, count: u32) -> Outcome {
@@ -105,24 +108,17 @@ impl WideHost {
 
     /// With so many consumers, each of all partitions.
     pub fn watchers(&self, bench: &Bench, consumers: u32) -> Outcome {
-        let partitions: i32 = self.topics.iter().map(|(_, count)| count).sum();
-        let held = u64::from(consumers) * u64::from(partitions.unsigned_abs());
-        if held > CLIENT_PARTITIONS_MAX {
-            return Err(Trouble::Cannot(format!(
-                "the client: librdkafka keeps no fetch sessions, so {consumers} consumers would name {partitions} \
-                 partitions in each request, and hold {held} of them in one process"
-            )));
-        }
-        let job = consume::Job {
-            bootstrap: self.running.bootstrap().to_owned(),
-            topics: self.topics.clone(),
+        let job = Watching {
+            bootstrap: self.running.bootstrap(),
+            topics: &self.topics,
             consumers,
-            from_start: false,
-            messages_each: None,
             // The last records have time to arrive.
             seconds_max: load_s(bench) + REST.as_secs_f64(),
         };
-        let mut reader = Load::start("consume", &job)?;
+        // Consumers that are not served in time are a result, and it is shown.
+        let cannot = |why: String| Trouble::Cannot(format!("the consumers are not served in time: {why}"));
+        let client = bench.programs.root.join(".work/bin").join(WATCHERS);
+        let mut reader = Load::spawn(Command::new(client), &job).map_err(cannot)?;
         reader.go()?;
         let share = WATCHED_RATE / self.topics.len() as f64;
         let writers = self.writers(bench, |_| share)?;
@@ -131,15 +127,24 @@ impl WideHost {
         watch(bench, &self.running, &mut values)?;
         let mut written = 0;
         for writer in writers {
-            written += writer.kept_up()?;
+            written += writer.kept_up().map_err(cannot)?;
         }
         let read: consume::Done = reader.result()?;
         let wanted = written * u64::from(consumers);
         match read.records as f64 >= wanted as f64 * KEPT_UP {
             true => Ok(values),
-            false => Err(format!("{} of {wanted} records arrived at the consumers", read.records).into()),
+            false => Err(cannot(format!("{} of {wanted} records arrived", read.records))),
         }
     }
+}
+
+/// What the watching client is told.
+#[derive(Serialize)]
+struct Watching<'a> {
+    bootstrap: &'a str,
+    topics: &'a [(String, i32)],
+    consumers: u32,
+    seconds_max: f64,
 }
 
 /// How long a load goes on: from before the watch to after it.

@@ -79,7 +79,8 @@ fn distribution_mib(programs: &Programs, system: System) -> Result<f64, String> 
             let list = programs.root.join(".work/java/classpath");
             let text = std::fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
             let jars = text.trim().split(':').filter(|path| path.ends_with(".jar"));
-            Ok(jars.filter_map(|path| size(Path::new(path)).ok()).sum())
+            let sizes = jars.map(|path| size(Path::new(path)).map_err(|error| format!("{path}: {error}")));
+            sizes.sum()
         }
         _ => size(&programs.ottla).map_err(|error| error.to_string()),
     }

@@ -5,6 +5,7 @@ use crate::admin;
 use crate::side_by_side::load::produce;
 use crate::side_by_side::meter::MIB;
 use crate::side_by_side::plan::Flow;
+use crate::side_by_side::systems::KAFKA_JVM;
 use std::process::{Command, Stdio};
 
 /// Bytes of a record.
@@ -69,7 +70,9 @@ pub fn consumer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {
     Ok(values)
 }
 
+/// With the JVM options and the heap that Kafka's own scripts give these tools.
 fn output(mut command: Command) -> Result<String, String> {
+    command.env("KAFKA_JVM_PERFORMANCE_OPTS", KAFKA_JVM);
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
