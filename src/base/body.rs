@@ -15,11 +15,11 @@ pub trait FileRange: Send + Sync {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
 
     /// Like [`Self::read_at`] but never waits for the disk: `None` when the bytes are not in memory or the file system
-    /// can't tell (preadv2 with RWF_NOWAIT).
+    /// can't tell (preadv2 with RWF_NOWAIT), or the file would have to be opened.
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>>;
 
     /// Whether so many bytes are in memory, as far as looks at some of their pages tell: none of the looks waits for the
-    /// disk. False also where the file system can't tell, or the file can't send.
+    /// disk. False also where the file system can't tell, or the file can't send, or would have to be opened.
     fn is_cached(&self, position: u64, length: usize) -> bool {
         let _ = (position, length);
         false
@@ -29,8 +29,9 @@ pub trait FileRange: Send + Sync {
     /// socket took. Waits for the disk where [`Self::is_cached`] was wrong.
     ///
     /// # Errors
-    /// `WouldBlock` when the socket takes nothing now; `UnexpectedEof` when the file ends before `position`; the socket's
-    /// or the file's failure, which this call can't tell apart.
+    /// `WouldBlock` when the socket takes nothing now; `Unsupported` when the file can't send, or not before it is opened
+    /// again, as [`Self::is_cached`] then says, too; `UnexpectedEof` when the file ends before `position`; the socket's or
+    /// the file's failure, which this call can't tell apart.
     fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
         let _ = (socket, position, length);
         Err(io::ErrorKind::Unsupported.into())

@@ -83,6 +83,13 @@ impl Slot {
         self.get(Open::ReadWrite)
     }
 
+    /// The file if it is open and nobody is opening or closing it: for those who may not wait for the disk.
+    pub fn file_if_open(&self) -> Option<Arc<dyn File>> {
+        let file = self.held.try_lock()?.clone()?;
+        self.used.store(true, Ordering::Relaxed);
+        Some(file)
+    }
+
     /// The file, made empty when there is none.
     pub fn create(&self) -> io::Result<Arc<dyn File>> {
         self.get(Open::Create)
@@ -128,5 +135,31 @@ impl Slot {
             }
             Some(_) | None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::disk::FaultyDisk;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// Who opens the file holds the slot for as long as the disk takes.
+    #[test]
+    fn who_asks_for_an_open_file_waits_for_nobody() {
+        let disk: Arc<dyn Disk> = Arc::new(FaultyDisk::new(1, 1 << 20));
+        let slot = Slot::new(&disk, &Descriptors::new(1), PathBuf::from("a"));
+        slot.create().expect("a new file");
+        let held = slot.held.lock();
+        let (done, ended) = mpsc::channel();
+        let found = std::thread::scope(|scope| {
+            scope.spawn(|| done.send(slot.file_if_open().is_some()));
+            let found = ended.recv_timeout(Duration::from_secs(10));
+            drop(held);
+            found
+        });
+        assert_eq!(found, Ok(false));
+        assert!(slot.file_if_open().is_some());
     }
 }

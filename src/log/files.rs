@@ -480,7 +480,7 @@ fn write_run(segment: &Segment, run: &[Placed]) -> io::Result<()> {
     file.write_at(&parts, start)?;
     let (written_back, full) = (start / WRITE_BACK_BYTES * WRITE_BACK_BYTES, end / WRITE_BACK_BYTES * WRITE_BACK_BYTES);
     if full > written_back {
-        file.begin_write_back(written_back, full - written_back);
+        synced(file.begin_write_back(written_back, full - written_back))?;
     }
     // In this order: an entry is seen after its batch, and an index entry after the time entry of what lies before it.
     segment.publish(end);

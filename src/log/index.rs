@@ -227,7 +227,10 @@ impl<E: Entry> SparseIndex<E> {
         if written == 0 {
             return Ok((None, first_pending));
         }
-        let file = self.slot.file()?;
+        let file = match patience {
+            Patience::Wait => self.slot.file()?,
+            Patience::AtOnce => self.slot.file_if_open().ok_or(io::ErrorKind::WouldBlock)?,
+        };
         let read = |from: u32, to: u32| -> io::Result<Vec<E>> {
             let mut bytes = vec![0; (to - from) as usize * E::BYTES];
             read_exact_with(&*file, &mut bytes, u64::from(from) * E::BYTES as u64, patience)?;

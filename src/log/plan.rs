@@ -128,8 +128,8 @@ impl Segment {
         Ok(planned)
     }
 
-    /// The same for a reader that goes on where a plan ended, if everything that is looked at is in memory and was checked
-    /// before. None otherwise, and where anything is wrong: [`Self::plan`] tells.
+    /// The same for a reader that goes on where a plan ended, if everything that is looked at is in memory, of files that
+    /// are open, and was checked before. None otherwise, and where anything is wrong: [`Self::plan`] tells.
     pub fn plan_at_once(&self, wanted: Wanted) -> Option<Planned> {
         let start = Start::Exactly(self.end_of_plan(wanted.from)?);
         let (planned, looked_at) = self.plan_headers(wanted, start, Patience::AtOnce).ok()?;

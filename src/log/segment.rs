@@ -345,15 +345,15 @@ impl FileRange for Segment {
     }
 
     fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
-        self.log.file()?.read_cached(buf, position)
+        self.log.file_if_open().map_or(Ok(None), |file| file.read_cached(buf, position))
     }
 
     fn is_cached(&self, position: u64, length: usize) -> bool {
-        self.log.file().is_ok_and(|file| file.is_cached(position, length))
+        self.log.file_if_open().is_some_and(|file| file.is_cached(position, length))
     }
 
     fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
-        self.log.file()?.send_to(socket, position, length)
+        self.log.file_if_open().ok_or(io::ErrorKind::Unsupported)?.send_to(socket, position, length)
     }
 
     fn holds(&self, end: u64) -> bool {

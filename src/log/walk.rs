@@ -35,7 +35,7 @@ pub enum WalkError {
 pub enum Patience {
     /// It may.
     Wait,
-    /// What is not in memory is an error: `WouldBlock`.
+    /// What is not in memory, or in a file that is not open, is an error: `WouldBlock`.
     AtOnce,
 }
 

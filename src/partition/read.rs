@@ -9,6 +9,7 @@ use crate::log::{SegmentError, Wanted};
 use crate::store::{Lookup, TailDamaged, TailSlice};
 use std::sync::Arc;
 use tokio::task::JoinError;
+use tokio::task::coop::consume_budget;
 
 /// How far a reader may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +118,11 @@ impl Partition {
         }
         let wanted = Wanted { from, below, max_bytes, at_least_one };
         let plan = match self.log.plan_at_once(wanted) {
-            Some(plan) => plan,
+            Some(plan) => {
+                // It may have looked at many headers: a fetch of many partitions lets others have their turn.
+                consume_budget().await;
+                plan
+            }
             None => {
                 let log = self.log.clone();
                 let plan = tokio::task::spawn_blocking(move || log.plan(wanted)).await?;

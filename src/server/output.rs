@@ -14,6 +14,7 @@ use crate::base::limits::{STREAM_PIECE_BYTES, STREAM_PIECES_BYTES};
 use crate::base::{Body, FileRange, Part};
 use crate::handlers::call::{Close, CloseReason};
 use bytes::{Buf, Bytes};
+use rustix::io::Errno;
 #[cfg(target_os = "linux")]
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use std::collections::VecDeque;
@@ -220,11 +221,12 @@ impl<M> Output<M> {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                     Ok(Sent::File(0))
                 }
+                // First: a socket's EOPNOTSUPP is of the kind that the file has for its own refusal.
+                Err(error) if is_of_socket(&error) => Err(socket_failed(error)),
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                    *cached_end = 0; // the file says from now on that nothing is cached
+                    *cached_end = 0; // the file says now that nothing is cached
                     Ok(Sent::File(0))
                 }
-                Err(error) if is_of_socket(&error) => Err(socket_failed(error)),
                 Err(error) => Err(storage_failed(error)),
             };
         }
@@ -400,19 +402,33 @@ fn send_more(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     stream.try_write_vectored(slices)
 }
 
-/// Whether a failure of sending from a file to a socket is the socket's.
+/// Whether a failure of sending from a file to a socket is the socket's: the connection's end, what the network says of the
+/// way to the peer, what a firewall forbids, or memory that the system lacks. A file's failure is EIO, or one that speaks
+/// of its file system.
 fn is_of_socket(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
     matches!(
-        error.kind(),
-        Kind::BrokenPipe
-            | Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::NotConnected
-            | Kind::TimedOut
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
+        Errno::from_io_error(error),
+        Some(
+            Errno::PIPE
+                | Errno::CONNABORTED
+                | Errno::CONNREFUSED
+                | Errno::CONNRESET
+                | Errno::NOTCONN
+                | Errno::SHUTDOWN
+                | Errno::TIMEDOUT
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NETDOWN
+                | Errno::NETRESET
+                | Errno::NETUNREACH
+                | Errno::NOPROTOOPT
+                | Errno::PROTO
+                | Errno::ACCESS
+                | Errno::PERM
+                | Errno::OPNOTSUPP
+                | Errno::NOBUFS
+                | Errno::NOMEM
+        )
     )
 }
 

@@ -106,10 +106,8 @@ impl Options {
             return Err(format!("no system {unknown}"));
         }
         let size = if self.quick { Size::QUICK } else { Size::FULL };
-        let names: Vec<String> = plan::groups(size, 0)
-            .iter()
-            .flat_map(|group| group.cells.iter().map(|cell| format!("{}/{}", group.name, cell.name)))
-            .collect();
+        let names: Vec<String> =
+            plan::groups(size, 0).into_iter().flat_map(|group| group.cells.into_iter().map(|cell| cell.name)).collect();
         let unknown = self.chosen.iter().find(|chosen| !names.iter().any(|name| name.starts_with(chosen.as_str())));
         unknown.map_or(Ok(()), |unknown| Err(format!("no cell begins with {unknown}")))
     }

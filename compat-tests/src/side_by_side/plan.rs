@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 const WITH_FLOOR: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync, System::Floor];
 const WITH_FLUSH: &[System] = &[System::Kafka, System::KafkaFlush, System::OttlaOs, System::OttlaFsync];
 const BROKERS: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync];
-/// Those of the pairs on the same pages.
-const PAIRS: &[System] = &[System::Kafka, System::OttlaOs, System::Floor];
+/// The pairs; how Kafka stands to the floor is in the cells of producing and consuming.
+const PAIRS: &[System] = &[System::OttlaOs, System::Floor];
 
 /// How much is done; a whole run stays within 75 minutes, a quick one within two.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,11 @@ pub struct Size {
     pub bytes: u64,
     /// See `bytes`.
     pub seconds: f64,
+    /// How long a producer at a fixed rate is read at its tail; what that costs is a small difference of two figures.
+    pub tail_s: f64,
+    /// Memory that is touched and given back before each measurement: what is written to the page cache then lands on pages
+    /// that the host has behind it. Others cost several times as much, in whichever system happens to meet them.
+    pub warm_memory_bytes: usize,
     /// Warm-up after a start, and before a latency is timed.
     pub warm_up_s: f64,
     /// How often a warm-up is repeated at most, while it still gains something.
@@ -47,12 +52,14 @@ impl Size {
         pair_rounds: 5,
         wide_rounds: 2,
         bytes: 1 << 30,
-        seconds: 5.0,
-        warm_up_s: 4.0,
+        seconds: 2.5,
+        tail_s: 5.0,
+        warm_memory_bytes: 3 << 29,
+        warm_up_s: 3.0,
         warm_ups_max: 6,
-        latency_s: 15.0,
+        latency_s: 12.0,
         many: 10_000,
-        watch_s: 10.0,
+        watch_s: 6.0,
         sample: false,
     };
     /// A smoke test, which judges no times.
@@ -62,6 +69,8 @@ impl Size {
         wide_rounds: 1,
         bytes: 8 << 20,
         seconds: 0.5,
+        tail_s: 0.5,
+        warm_memory_bytes: 16 << 20,
         warm_up_s: 0.2,
         warm_ups_max: 1,
         latency_s: 0.5,
@@ -98,8 +107,10 @@ pub struct Group {
 /// One cell.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// Its name after the group's.
+    /// Its whole name, that of a section of the page first: `produce/base`.
     pub name: String,
+    /// Whether the floor takes part, where the group has it.
+    pub with_floor: bool,
     /// What is done, in a sentence.
     pub about: String,
     /// What distinguishes it, by name.
@@ -166,6 +177,10 @@ pub struct Flow {
     pub batch_bytes: u32,
 }
 
+/// What the client may hold back, KiB: a quarter of its default, or the slowest cells would go on for half a minute after
+/// their time until all is sent.
+const QUEUE_KIB: u32 = 256 << 10;
+
 impl Flow {
     /// The one that targets speak of; `batch.size` is librdkafka's default.
     pub const BASE: Flow =
@@ -178,6 +193,7 @@ impl Flow {
             ("compression.type", self.codec.to_owned()),
             ("linger.ms", self.linger_ms.to_string()),
             ("batch.size", self.batch_bytes.to_string()),
+            ("queue.buffering.max.kbytes", QUEUE_KIB.to_string()),
         ];
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -229,44 +245,51 @@ pub fn groups(size: Size, seed: u64) -> Vec<Group> {
     let latency_systems = if size.sample { BROKERS } else { WITH_FLUSH };
     let mut groups = vec![
         disk("start", BROKERS, rounds, start(size)),
-        disk("produce", WITH_FLOOR, rounds, produce_cells()),
-        disk("consume", WITH_FLOOR, rounds, consume()),
+        disk("produce", WITH_FLOOR, rounds, with_others(produce_cells(), vec![drawn(seed)])),
+        disk("consume", WITH_FLOOR, rounds, with_others(consume(), tools())),
         disk("latency", latency_systems, rounds, latency()),
         disk("scale", BROKERS, rounds, scale(size)),
         disk("scale", BROKERS, size.wide_rounds, wide(size)),
         Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor_produce() },
         disk("floor", PAIRS, size.pair_rounds, floor_consume()),
-        disk("tools", BROKERS, rounds, tools()),
-        disk("drawn", WITH_FLOOR, rounds, vec![drawn(seed)]),
     ];
     if size.sample {
-        groups.iter_mut().for_each(|group| group.cells.truncate(1));
+        for group in &mut groups {
+            let section = |cell: &Spec| cell.name.split('/').next().map(str::to_owned);
+            group.cells.dedup_by_key(|cell| section(cell));
+        }
     }
     groups
 }
 
+/// Cells of another section that share the starts of these, for a start and its warm-up take longer than a cell.
+fn with_others(mut cells: Vec<Spec>, others: Vec<Spec>) -> Vec<Spec> {
+    cells.extend(others);
+    cells
+}
+
 fn spec(name: impl Into<String>, about: impl Into<String>, parameters: &[(&str, u64)], work: Work) -> Spec {
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-    Spec { name: name.into(), about: about.into(), parameters, work }
+    Spec { name: name.into(), with_floor: true, about: about.into(), parameters, work }
 }
 
 fn flow(name: impl Into<String>, flow: Flow) -> Spec {
     let about = format!("Produce: {}.", flow.words());
-    Spec { name: name.into(), about, parameters: flow.parameters(), work: Work::Produce(flow) }
+    Spec { name: name.into(), with_floor: true, about, parameters: flow.parameters(), work: Work::Produce(flow) }
 }
 
 /// The base, each factor alone, and the pairs of all factors.
 fn produce_cells() -> Vec<Spec> {
-    let mut cells = vec![flow("base", Flow::BASE)];
+    let mut cells = vec![flow("produce/base", Flow::BASE)];
     for record_bytes in [100, 10_240, 102_400] {
-        cells.push(flow(format!("record-{record_bytes}"), Flow { record_bytes, ..Flow::BASE }));
+        cells.push(flow(format!("produce/record-{record_bytes}"), Flow { record_bytes, ..Flow::BASE }));
     }
     for partitions in [100, 1_000] {
-        cells.push(flow(format!("partitions-{partitions}"), Flow { partitions, ..Flow::BASE }));
+        cells.push(flow(format!("produce/partitions-{partitions}"), Flow { partitions, ..Flow::BASE }));
     }
     cells.extend(pairwise().into_iter().map(|one| {
         let (batch, codec) = (if one.linger_ms == 0 { "small" } else { "large" }, one.codec);
-        let name = format!("{}b-{}p-acks-{}-{codec}-{batch}", one.record_bytes, one.partitions, one.acks);
+        let name = format!("produce/{}b-{}p-acks-{}-{codec}-{batch}", one.record_bytes, one.partitions, one.acks);
         flow(name, one)
     }));
     cells
@@ -298,15 +321,15 @@ fn consume() -> Vec<Spec> {
     let mut cells = Vec::new();
     for (consumers, megabytes) in [(1, 100), (4, 50), (16, 20)] {
         cells.push(spec(
-            format!("tail-{consumers}"),
-            format!("{consumers} at the tail of {megabytes} MB/s of 1 KiB; what producing alone costs, before and after, is taken off."),
+            format!("consume/tail-{consumers}"),
+            format!("{consumers} at the tail of {megabytes} MB/s of 1 KiB; what producing alone costs is taken off."),
             &[("consumers", consumers)],
             Work::Tail { consumers: consumers as u32, rate_bytes: megabytes as f64 * 1e6 },
         ));
     }
     for consumers in [1, 4, 16] {
         cells.push(spec(
-            format!("cache-{consumers}"),
+            format!("consume/cache-{consumers}"),
             format!("{consumers} read the same records of 1 KiB from page cache, from the first offset on."),
             &[("consumers", consumers)],
             Work::Read { consumers: consumers as u32, cold: false },
@@ -314,7 +337,7 @@ fn consume() -> Vec<Spec> {
     }
     for consumers in [1, 4] {
         cells.push(spec(
-            format!("cold-{consumers}"),
+            format!("consume/cold-{consumers}"),
             format!("{consumers} read the same records of 1 KiB, none of which is in memory."),
             &[("consumers", consumers)],
             Work::Read { consumers: consumers as u32, cold: true },
@@ -324,19 +347,19 @@ fn consume() -> Vec<Spec> {
 }
 
 fn latency() -> Vec<Spec> {
-    let mut durable = flow("throughput", Flow::BASE);
+    let mut durable = flow("latency/throughput", Flow::BASE);
     durable.about = format!("{} What flushing costs on either side.", durable.about);
     let mut cells = Vec::new();
     for rate in [1_000, 20_000] {
         cells.push(spec(
-            rate.to_string(),
+            format!("latency/{rate}"),
             format!("{rate} records of 1 KiB a second, acks=all, linger.ms=0, 4 partitions, a consumer at the tail."),
             &[("rate", rate)],
             Work::Latency { rate: rate as f64, beside: false },
         ));
     }
     cells.push(spec(
-        "checkpoints",
+        "latency/checkpoints",
         "1,000 records of 1 KiB a second as above, beside 20 MB/s into a topic with segment.bytes=16 MiB; Ottla's write-ahead \
          log is small enough (256 MiB) for a checkpoint every few seconds.",
         &[("rate", 1_000)],
@@ -351,26 +374,26 @@ fn start(size: Size) -> Vec<Spec> {
     let unflushed = size.bytes.min(256 << 20);
     vec![
         spec(
-            "empty",
+            "start/empty",
             "From the spawning of the process to its first answer, on a formatted, empty directory; the size of what is \
              installed.",
             &[],
             Work::Start { partitions: 0, unflushed: 0 },
         ),
         spec(
-            "killed-little",
+            "start/killed-little",
             "The same after kill -9 with 8 partitions and 1 MiB written at last.",
             &[("partitions", 8)],
             Work::Start { partitions: 8, unflushed: 1 << 20 },
         ),
         spec(
-            "killed-much",
+            "start/killed-much",
             format!("The same after kill -9 with 8 partitions and {} MiB written at last.", unflushed >> 20),
             &[("partitions", 8)],
             Work::Start { partitions: 8, unflushed },
         ),
         spec(
-            "killed-more",
+            "start/killed-more",
             format!("The same after kill -9 with 8 partitions and {} MiB written at last.", (3 * unflushed) >> 20),
             &[("partitions", 8)],
             Work::Start { partitions: 8, unflushed: 3 * unflushed },
@@ -380,10 +403,10 @@ fn start(size: Size) -> Vec<Spec> {
 
 fn scale(size: Size) -> Vec<Spec> {
     let many = size.many;
-    let mut cells = vec![spec("idle", "Memory after the start, nothing to do.", &[], Work::Connections(0))];
+    let mut cells = vec![spec("scale/idle", "Memory after the start, nothing to do.", &[], Work::Connections(0))];
     for connections in [many / 100, many / 10, many] {
         cells.push(spec(
-            format!("connections-{connections}"),
+            format!("scale/connections-{connections}"),
             format!("Memory with {connections} connections that have asked for ApiVersions and are idle."),
             &[("connections", u64::from(connections))],
             Work::Connections(connections),
@@ -391,7 +414,7 @@ fn scale(size: Size) -> Vec<Spec> {
     }
     for count in [many / 100, many / 10] {
         cells.push(spec(
-            format!("partitions-{count}"),
+            format!("scale/partitions-{count}"),
             format!("Memory and CPU with {count} partitions, idle."),
             &[("partitions", u64::from(count))],
             Work::Partitions(count),
@@ -406,13 +429,13 @@ fn wide(size: Size) -> Vec<Spec> {
     let partitions = ("partitions", u64::from(many));
     let mut cells = vec![
         spec(
-            format!("partitions-{many}"),
+            format!("scale/partitions-{many}"),
             format!("Memory and CPU with {many} partitions, idle; how long it took to create them, 1,000 at a time."),
             &[partitions],
             Work::Wide(many, Wide::Idle),
         ),
         spec(
-            format!("trickle-{many}"),
+            format!("scale/trickle-{many}"),
             "The same with one record of 1 KiB a second in each partition.",
             &[partitions],
             Work::Wide(many, Wide::Trickle),
@@ -420,14 +443,14 @@ fn wide(size: Size) -> Vec<Spec> {
     ];
     for consumers in [1, many / 100] {
         cells.push(spec(
-            format!("watchers-{consumers}"),
+            format!("scale/watchers-{consumers}"),
             format!("{consumers} consumers of all {many} partitions, with 100 records a second over all of them."),
             &[("consumers", u64::from(consumers)), partitions],
             Work::Wide(many, Wide::Watchers(consumers)),
         ));
     }
     cells.push(spec(
-        format!("killed-{many}-partitions"),
+        format!("scale/killed-{many}-partitions"),
         format!("Start after kill -9 with {many} partitions and {} MiB written at last.", unflushed >> 20),
         &[partitions],
         Work::Wide(many, Wide::Killed(unflushed)),
@@ -436,7 +459,7 @@ fn wide(size: Size) -> Vec<Spec> {
 }
 
 fn floor_produce() -> Vec<Spec> {
-    let mut produce = flow("produce", Flow::BASE);
+    let mut produce = flow("floor/produce", Flow::BASE);
     produce.about = format!("{} Data in a file system in memory, systems in turn.", produce.about);
     vec![produce]
 }
@@ -444,14 +467,15 @@ fn floor_produce() -> Vec<Spec> {
 /// On a disk: a file system in memory can't tell Ottla what is in memory.
 fn floor_consume() -> Vec<Spec> {
     let about = "One consumer reads records of 1 KiB from page cache, systems in turn.";
-    vec![spec("consume", about, &[("consumers", 1)], Work::Read { consumers: 1, cold: false })]
+    vec![spec("floor/consume", about, &[("consumers", 1)], Work::Read { consumers: 1, cold: false })]
 }
 
 fn tools() -> Vec<Spec> {
-    vec![
-        spec("producer", "kafka-producer-perf-test: records of 1 KiB, its defaults.", &[], Work::ProducerTool),
-        spec("consumer", "kafka-consumer-perf-test: records of 1 KiB, its defaults.", &[], Work::ConsumerTool),
-    ]
+    let cells = vec![
+        spec("tools/producer", "kafka-producer-perf-test: records of 1 KiB, its defaults.", &[], Work::ProducerTool),
+        spec("tools/consumer", "kafka-consumer-perf-test: records of 1 KiB, its defaults.", &[], Work::ConsumerTool),
+    ];
+    cells.into_iter().map(|cell| Spec { with_floor: false, ..cell }).collect()
 }
 
 /// A workload that nobody chose.
@@ -466,7 +490,8 @@ fn drawn(seed: u64) -> Spec {
     let linger_ms = [0, 1, 5, 20, 100][rng.below(5)];
     let flow = Flow { record_bytes, partitions, acks, codec, linger_ms, batch_bytes };
     let about = format!("Drawn by seed {seed}: {}; then one consumer reads it.", flow.words());
-    Spec { name: "produce-and-consume".to_owned(), about, parameters: flow.parameters(), work: Work::Drawn(flow) }
+    let name = "drawn/produce-and-consume".to_owned();
+    Spec { name, with_floor: true, about, parameters: flow.parameters(), work: Work::Drawn(flow) }
 }
 
 #[cfg(test)]

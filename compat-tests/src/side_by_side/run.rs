@@ -4,7 +4,7 @@ use super::plan::{Group, Place, Spec, Wide, Work};
 use super::results::{Cell, Failed, Run};
 use super::systems::{Running, Site, System};
 use super::work::scale::WideHost;
-use super::work::{Bench, Outcome, Stage, Trouble, consume, latency, produce, scale, start, tools};
+use super::work::{Bench, Outcome, Trouble, consume, latency, produce, scale, start, tools};
 use crate::report::say;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -32,15 +32,14 @@ pub struct Whole {
 }
 
 impl Whole {
-    fn wants(&self, group: &Group, spec: &Spec) -> bool {
-        let name = format!("{}/{}", group.name, spec.name);
-        self.chosen.is_empty() || self.chosen.iter().any(|chosen| name.starts_with(chosen.as_str()))
+    fn wants(&self, spec: &Spec) -> bool {
+        self.chosen.is_empty() || self.chosen.iter().any(|chosen| spec.name.starts_with(chosen.as_str()))
     }
 
     /// Measures one group; the number of measurements that went wrong.
     pub fn group(&self, group: &Group) -> Result<u32, String> {
-        let specs: Vec<&Spec> = group.cells.iter().filter(|spec| self.wants(group, spec)).collect();
-        let mut cells = specs.iter().map(|spec| self.cell(group, spec)).collect::<Result<Vec<_>, _>>()?;
+        let specs: Vec<&Spec> = group.cells.iter().filter(|spec| self.wants(spec)).collect();
+        let mut cells = specs.iter().map(|spec| self.cell(spec)).collect::<Result<Vec<_>, _>>()?;
         let mut broken = 0;
         for round in 1..=group.rounds {
             for turn in 0..group.systems.len() {
@@ -49,6 +48,7 @@ impl Whole {
                     continue;
                 }
                 let missing: Vec<usize> = (0..specs.len())
+                    .filter(|at| specs[*at].with_floor || system != System::Floor)
                     .filter(|at| !cells[*at].has(system.name(), round))
                     .filter(|at| !cells[*at].cannot.contains_key(system.name()))
                     .collect();
@@ -59,8 +59,8 @@ impl Whole {
     }
 
     /// What was measured before, or nothing yet.
-    pub(super) fn cell(&self, group: &Group, spec: &Spec) -> Result<Cell, String> {
-        let name = format!("{}/{}", group.name, spec.name);
+    pub(super) fn cell(&self, spec: &Spec) -> Result<Cell, String> {
+        let name = spec.name.clone();
         let fresh = Cell {
             cell: name.clone(),
             about: spec.about.clone(),
@@ -167,7 +167,8 @@ impl<'a> Host<'a> {
             Work::Connections(count) => self.apart(&[], |site| scale::connections(site, *count)),
             Work::Partitions(count) => self.apart(&[], |site| scale::partitions(bench, site, *count)),
             Work::Wide(count, step) => self.wide(*count, step),
-            Work::Latency { rate, beside: true } => self.beside(*rate),
+            // Kafka has nothing of its own to set for it.
+            Work::Latency { rate, beside: true } if self.system.is_ottla() => self.beside(*rate),
             _ => self.shared(spec),
         }
     }
@@ -204,13 +205,12 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// On a system of its own with a small write-ahead log.
+    /// On an Ottla of its own with a small write-ahead log.
     fn beside(&mut self, rate: f64) -> Outcome {
-        let settings: &[(&str, &str)] = if self.system.is_ottla() { &[latency::SMALL_WAL] } else { &[] };
         let (bench, system) = (&self.whole.bench, self.system);
-        self.apart(settings, |site| {
+        self.apart(&[latency::SMALL_WAL], |site| {
             let running = site.start()?;
-            let stage = Stage { running: &running, system };
+            let stage = bench.stage(&running, system);
             produce::warm_up(bench, &stage)?;
             latency::run(bench, &stage, "timed", rate, true)
         })
@@ -226,7 +226,7 @@ impl<'a> Host<'a> {
         let topic = format!("cell-{}", self.topics);
         let bench = &self.whole.bench;
         let running = self.running.as_ref().expect("started above");
-        let stage = Stage { running, system: self.system };
+        let stage = bench.stage(running, self.system);
         match &spec.work {
             Work::Produce(flow) => produce::run(bench, &stage, &topic, flow),
             Work::Read { consumers, cold } => {
@@ -237,7 +237,7 @@ impl<'a> Host<'a> {
                 consume::run(&stage, records, *consumers, *cold)
             }
             Work::Tail { consumers, rate_bytes } => consume::tail(bench, &stage, &topic, *consumers, *rate_bytes),
-            Work::Latency { rate, .. } => latency::run(bench, &stage, &topic, *rate, false),
+            Work::Latency { rate, beside } => latency::run(bench, &stage, &topic, *rate, *beside),
             Work::ProducerTool => tools::producer(bench, &stage, &topic),
             Work::ConsumerTool => tools::consumer(bench, &stage, &topic),
             Work::Drawn(flow) => produce::drawn(bench, &stage, &topic, flow),
@@ -252,7 +252,7 @@ impl<'a> Host<'a> {
         let dir = self.directory()?;
         let site = Site::new(&self.whole.bench.programs, self.system, &dir.path().join("site"), &[])?;
         let running = site.start()?;
-        let stage = Stage { running: &running, system: self.system };
+        let stage = self.whole.bench.stage(&running, self.system);
         produce::warm_up(&self.whole.bench, &stage)?;
         self.dir = Some(dir);
         self.running = Some(running);

@@ -51,6 +51,11 @@ impl System {
         }
     }
 
+    /// Whether it is Kafka.
+    pub fn is_kafka(self) -> bool {
+        matches!(self, System::Kafka | System::KafkaFlush)
+    }
+
     /// Whether it is Ottla.
     pub fn is_ottla(self) -> bool {
         matches!(self, System::OttlaOs | System::OttlaFsync)

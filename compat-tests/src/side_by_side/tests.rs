@@ -1,6 +1,6 @@
 //! The command's words, and what a resumed run keeps.
 
-use super::plan::{Place, Spec, Work};
+use super::plan::{Spec, Work};
 use super::results::{Cell, Run, cells, load};
 use super::*;
 use std::collections::BTreeMap;
@@ -47,9 +47,14 @@ fn whole(out: &Path, resume: bool) -> Whole {
 
 fn cell(whole: &Whole) -> Result<Cell, String> {
     let work = Work::Connections(0);
-    let spec = Spec { name: "idle".to_owned(), about: "Idle.".to_owned(), parameters: BTreeMap::new(), work };
-    let group = plan::Group { name: "scale", systems: &[], rounds: 1, place: Place::Disk, cells: Vec::new() };
-    whole.cell(&group, &spec)
+    let spec = Spec {
+        name: "scale/idle".to_owned(),
+        with_floor: true,
+        about: "Idle.".to_owned(),
+        parameters: BTreeMap::new(),
+        work,
+    };
+    whole.cell(&spec)
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn bytes_come_back_as_written() {
         write(&*file, b"XY", 1);
         write(&*file, b"z", 7);
         assert_eq!(content(&*file), b"aXYde\0\0z");
+        file.begin_write_back(0, 8).unwrap();
         file.set_len(2).unwrap();
         file.set_len(4).unwrap();
         assert_eq!(content(&*file), b"aX\0\0");

@@ -125,6 +125,23 @@ fn what_a_failed_sync_dropped_no_later_sync_brings_back() {
     assert!((10..60).contains(&lost.count()));
 }
 
+/// As ext4 does with pages that find no blocks: the write-back alone tells, and they are clean afterwards.
+#[test]
+fn what_a_failed_write_back_dropped_no_later_sync_brings_back() {
+    let kept = (0..64).filter(|seed| {
+        let disk = FaultyDisk::new(*seed, ROOM);
+        let file = file(&disk, "a");
+        disk.sync_file_system(Path::new("/")).unwrap();
+        write(&file, &[2; PAGE], 0);
+        disk.fail(Operation::WriteBack, "a", 0, Fault::Full);
+        assert!(file.begin_write_back(0, PAGE as u64).is_err());
+        file.begin_write_back(0, PAGE as u64).unwrap();
+        file.sync_data().unwrap();
+        read(&disk.crash(1), "a") == Some(vec![2; PAGE])
+    });
+    assert!((4..54).contains(&kept.count()));
+}
+
 #[test]
 fn faults_strike_where_planned() {
     let disk = FaultyDisk::new(1, ROOM);

@@ -19,6 +19,8 @@ pub mod real;
 mod conformance;
 #[cfg(test)]
 mod faulty_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod real_tests;
 
 pub use faulty::FaultyDisk;
 pub use real::RealDisk;
@@ -74,10 +76,12 @@ pub trait File: FileRange {
     /// An error is final; see the module.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Asks the system to begin to write these bytes to the disk, so that a later sync finds little to do. A hint: nothing
-    /// is durable by it, and a failure shows in the sync.
-    fn begin_write_back(&self, position: u64, length: u64) {
+    /// Asks the system to begin to write these bytes to the disk, so that a later sync finds little to do. Nothing is
+    /// durable by it; where the system can't, nothing happens. An error is as final as a failed sync's: the system may
+    /// have dropped pages, and told nobody else.
+    fn begin_write_back(&self, position: u64, length: u64) -> io::Result<()> {
         let _ = (position, length);
+        Ok(())
     }
 }
 

@@ -22,9 +22,30 @@ const CACHED_LOOK_BYTES: usize = 128 * 1024;
 /// Some kernels' file systems can't say whether bytes are in memory (overlayfs, tmpfs), or can't send from a file to a
 /// socket: the first refusal is remembered.
 #[derive(Default)]
-struct CachedReads {
+pub(super) struct CachedReads {
     refused: AtomicBool,
     unsendable: AtomicBool,
+    /// A file was sent.
+    sendable: AtomicBool,
+}
+
+impl CachedReads {
+    pub(super) fn sent(&self) {
+        // Not a write for each: all workers come by here.
+        if !self.sendable.load(Ordering::Relaxed) {
+            self.sendable.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether an error of sending says that files can't be sent here. The last two may come from the one socket (a
+    /// firewall, say); where files were sent already they do.
+    pub(super) fn refuses_to_send(&self, error: &io::Error) -> bool {
+        match Errno::from_io_error(error) {
+            Some(Errno::INVAL | Errno::NOSYS) => true,
+            Some(Errno::OPNOTSUPP | Errno::PERM) => !self.sendable.load(Ordering::Relaxed),
+            _ => false,
+        }
+    }
 }
 
 /// The machine's disk.
@@ -156,6 +177,27 @@ fn sync_file_system(_handle: &fs::File) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "syncfs, which durable writes need, exists on Linux only"))
 }
 
+#[cfg(target_os = "linux")]
+fn begin_write_back(file: &fs::File, position: i64, length: i64) -> Result<(), Errno> {
+    #[expect(unsafe_code, reason = "no library offers this call as a safe one")]
+    // SAFETY: the call takes an open descriptor and three numbers, and touches no memory of this process.
+    let result = unsafe { libc::sync_file_range(file.as_raw_fd(), position, length, libc::SYNC_FILE_RANGE_WRITE) };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
+}
+
+/// What cannot begin to write (a kernel, a kind of file, a sandbox that forbids the call) leaves it all to the sync. Any other error counts: ext4 drops pages
+/// that find no blocks, and may tell only who asked for them to be written; a later sync then succeeds without them.
+#[cfg(target_os = "linux")]
+pub(super) fn write_back_begun(result: Result<(), Errno>) -> io::Result<()> {
+    match result {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::SPIPE | Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
 impl FileRange for RealFile {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
         let mut filled = 0;
@@ -209,18 +251,17 @@ impl FileRange for RealFile {
     fn send_to(&self, socket: BorrowedFd<'_>, position: u64, length: usize) -> io::Result<usize> {
         match send_file(&self.file, socket, position, length) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error)
-                if matches!(
-                    Errno::from_io_error(&error),
-                    Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
-                ) =>
-            {
+            Ok(sent) => {
+                self.cached_reads.sent();
+                Ok(sent)
+            }
+            Err(error) if self.cached_reads.refuses_to_send(&error) => {
                 if !self.cached_reads.unsendable.swap(true, Ordering::Relaxed) {
                     tracing::info!(%error, "files can't be sent from page cache here, they are read instead");
                 }
                 Err(io::ErrorKind::Unsupported.into())
             }
-            other => other,
+            Err(error) => Err(error),
         }
     }
 }
@@ -269,15 +310,10 @@ impl File for RealFile {
     }
 
     #[cfg(target_os = "linux")]
-    fn begin_write_back(&self, position: u64, length: u64) {
-        let (Ok(position), Ok(length)) = (i64::try_from(position), i64::try_from(length)) else { return };
-        #[expect(unsafe_code, reason = "no library offers this call as a safe one")]
-        // SAFETY: the call takes an open descriptor and three numbers, and touches no memory of this process.
-        let result =
-            unsafe { libc::sync_file_range(self.file.as_raw_fd(), position, length, libc::SYNC_FILE_RANGE_WRITE) };
-        // Where the file system can't (tmpfs), a sync does it all. With this flag alone the call waits for nothing that was
-        // written and takes no error away from a later sync.
-        let _ = result;
+    fn begin_write_back(&self, position: u64, length: u64) -> io::Result<()> {
+        let (position, length) = (i64::try_from(position), i64::try_from(length));
+        let (position, length) = (position.map_err(io::Error::other)?, length.map_err(io::Error::other)?);
+        write_back_begun(rustix::io::retry_on_intr(|| begin_write_back(&self.file, position, length)))
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -1,5 +1,6 @@
 //! Tests of the log, by what they are about.
 
+mod at_once;
 mod formats;
 mod index_tail;
 mod model;

@@ -372,7 +372,7 @@ fn a_reader_that_goes_on_is_planned_at_once_to_the_same_end() {
 }
 
 /// So many batches of one small record in one segment, and a plan that ended after the first of them.
-fn small_batches_in_one_segment(count: i64, index_interval_bytes: u32) -> Partition {
+pub(super) fn small_batches_in_one_segment(count: i64, index_interval_bytes: u32) -> Partition {
     let mut partition = Partition::new(LogSettings { index_interval_bytes, ..LogSettings::default() });
     for n in 0..count {
         partition.append(&batch(1, 10, NOW.0 + n), 0);

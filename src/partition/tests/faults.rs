@@ -1,5 +1,6 @@
 use super::*;
 use crate::io::disk::faulty::{Fault, Operation};
+use crate::log::LogSettings;
 use crate::store::fixture::{batch, produced};
 use crate::store::{Durability, StoreHealth};
 
@@ -51,6 +52,34 @@ async fn a_failed_write_is_final() {
         eventually(|| setup.store.health() == StoreHealth::Failed).await;
         assert!(setup.partitions.reserve(1).await.is_err());
         eventually(|| !setup.bench.failures.lock().is_empty()).await;
+    }
+}
+
+/// The first MiB of a segment is given to the disk when it is full, long before its sync: that this failed may be told then
+/// only. Nothing is tried again, not for want of space either, and the copy in the write-ahead log stays.
+#[tokio::test]
+async fn a_failed_write_back_is_as_final_as_a_failed_sync() {
+    let large = Arc::new(LogSettings { segment_bytes: 8 << 20, ..settings() });
+    for (durability, fault) in
+        [(Durability::Fsync, Fault::Io), (Durability::Fsync, Fault::Full), (Durability::Os, Fault::Full)]
+    {
+        let setup = Setup::over(Bench { durability, ..Bench::new(6) });
+        let partition = setup.partitions.ensure(id(1, 0), "topic1", &large, EPOCH);
+        setup.bench.disk.fail(Operation::WriteBack, ".log", 0, fault);
+        setup.commit(&partition, &batch(&[&[1; 700_000]])).await;
+        let ticket = setup.append(&partition, &batch(&[&[2; 700_000]])).await.expect("appended");
+        let logged = durability == Durability::Fsync;
+        assert_eq!(soon(ticket.durable()).await.is_ok(), logged, "{durability:?} {fault:?}");
+        eventually(|| setup.store.health() == StoreHealth::Failed).await;
+        assert!(setup.partitions.reserve(1).await.is_err());
+        eventually(|| !setup.bench.failures.lock().is_empty()).await;
+        assert!(setup.store.shutdown().is_err(), "not left clean");
+        if logged {
+            let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));
+            let partition = after.partitions.ensure(id(1, 0), "topic1", &large, EPOCH);
+            assert_eq!(partition.watermarks().durable, Offset(2), "{fault:?}: what was acknowledged is there");
+            assert!(read_all(&partition, Offset(0), 4 << 20).await.len() > 1_400_000);
+        }
     }
 }
 

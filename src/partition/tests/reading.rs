@@ -157,3 +157,35 @@ async fn a_damaged_segment_is_named_and_an_unreadable_one_too() {
     assert!(matches!(read, Err(ReadError::Corrupt(_))));
     partition.read(Offset(29), 1, true, ReadUpto::HighWatermark).await.expect("others go on");
 }
+
+/// A fetch of hundreds of partitions plans one after the other, with nothing to wait for where all is in memory: the others
+/// on its thread have their turn all the same.
+#[tokio::test]
+async fn many_plans_at_once_let_others_have_their_turn() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let setup = Setup::new(7);
+    let partition = setup.partition(1, 0);
+    for _ in 0..3 {
+        setup.commit(&partition, &batch(&[b"x"])).await;
+    }
+    eventually(|| partition.log.is_written()).await;
+    partition.log.forget_tail_for_tests();
+    let read = async |from| partition.read(Offset(from), 1, true, ReadUpto::HighWatermark).await.expect("readable");
+    read(0).await;
+    let turns = Arc::new(AtomicU32::new(0));
+    let other = tokio::spawn({
+        let turns = turns.clone();
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for _ in 0..500 {
+        assert_eq!(read(1).await.next, Offset(2));
+    }
+    let turns = turns.load(Ordering::Relaxed);
+    other.abort();
+    assert!((2..100).contains(&turns), "{turns}: planned at once, and others had their turn");
+}

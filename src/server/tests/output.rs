@@ -5,6 +5,7 @@ use crate::base::limits::STREAM_PIECES_BYTES;
 use crate::io::disk::{Disk, File, Open, RealDisk};
 use crate::server::output::{Output, Spill};
 use crate::server::pieces::Pieces;
+use rustix::io::Errno;
 use std::future::poll_fn;
 
 /// More than a socket's buffers hold.
@@ -105,4 +106,42 @@ async fn a_failed_sendfile_is_the_sockets_or_the_files() {
     let ((stream, _peer), mut output) = (connected().await, answer());
     let close = flush(&mut output, &stream, &pieces).await.expect_err("there is no more");
     assert_eq!((close.reason, output.sent_bytes()), (CloseReason::StorageFailed, 4 + 1_000), "{}", close.detail);
+}
+
+/// A file whose sending fails like this.
+struct Failing(Errno);
+
+impl FileRange for Failing {
+    fn read_at(&self, _buf: &mut [u8], _position: u64) -> io::Result<usize> {
+        panic!("it is sent, not read");
+    }
+
+    fn read_cached(&self, _buf: &mut [u8], _position: u64) -> io::Result<Option<usize>> {
+        panic!("it is sent, not read");
+    }
+
+    fn is_cached(&self, _position: u64, _length: usize) -> bool {
+        true
+    }
+
+    fn send_to(&self, _socket: BorrowedFd<'_>, _position: u64, _length: usize) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+}
+
+/// What the network says of the way to a peer, what a firewall forbids, and memory that lacks are no matter of the disk's.
+#[tokio::test]
+async fn what_the_network_says_is_no_failure_of_storage() {
+    let (network, ways) = ([Errno::NETUNREACH, Errno::NETRESET, Errno::PROTO], [Errno::HOSTDOWN, Errno::HOSTUNREACH]);
+    let (peer, forbidden) = ([Errno::CONNREFUSED, Errno::TIMEDOUT], [Errno::ACCESS, Errno::PERM, Errno::OPNOTSUPP]);
+    let (memory, file) = ([Errno::NOBUFS, Errno::NOMEM], [Errno::IO, Errno::STALE, Errno::BADMSG]);
+    let of_socket = [&network[..], &ways, &peer, &forbidden, &memory].concat();
+    for (errors, reason) in [(&of_socket[..], CloseReason::SocketFailed), (&file, CloseReason::StorageFailed)] {
+        for error in errors {
+            let (stream, _peer) = connected().await;
+            let mut output = output_of(vec![Part::File { file: Arc::new(Failing(*error)), position: 0, length: LONG }]);
+            let close = flush(&mut output, &stream, &Arc::default()).await.expect_err("it fails");
+            assert_eq!(close.reason, reason, "{error}");
+        }
+    }
 }

@@ -43,7 +43,10 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     let consumers = (0..job.consumers).map(|_| assigned(job)).collect::<Result<Vec<_>, _>>()?;
     if !job.from_start {
         // The position at the end is taken now, not when the first record comes.
-        consumers.iter().try_for_each(|(consumer, _)| settle(consumer))?;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = consumers.iter().map(|(consumer, _)| scope.spawn(|| settle(consumer))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a consumer panicked".to_owned())?)
+        })?;
     }
     ready();
     let begun = Instant::now();

@@ -45,7 +45,8 @@ pub const NOT_SHOWN: &str = "\
 - The disk is virtual. What a sync costs, and whether it reaches a medium, is up to the host; on other disks the distance
   between the synced and the unsynced figures is another.
 - Runs are short, and rounds few. What happens after hours or days, with a log that is far larger than memory, is not in them.
-- Every system is warmed up until another round of producing and reading gains it less than 8 % of CPU, six rounds at most. A
+- Kafka is warmed up until another round of producing and reading gains it less than 8 % of CPU, six rounds at most; Ottla and
+  the floor, which have nothing to compile, get one. A
   Kafka that has run for hours may have compiled more of itself. Which cell comes first changes with the round.
 - Kafka runs as it ships, with the settings below. Neither side was tuned for this machine beyond them.
 - The client library's own cost is taken off the CPU figures, but it still takes its share of the cores; another client
@@ -57,11 +58,15 @@ pub const NOT_SHOWN: &str = "\
 - Memory is that of the process: buffers of sockets and the page cache are the kernel's. The size of a distribution leaves out
   the JVM that Kafka needs.
 - The floor copies through a buffer of its own. Sending from the page cache (sendfile), as Kafka and Ottla do, can cost less.
+- Before each measurement memory of the machine is touched and given back, and what other cells wrote is dropped from the
+  page cache: memory that a virtual machine's host does not have behind it costs several times as much at its first use, and
+  would fall on whoever meets it. On a broker that runs for long everybody pays for that at times.
 - In the cold cells nothing of the files is in this machine's page cache; Ottla still has the newest 64 MiB of everything in
   memory of its own, and what the host keeps is not known.
 - Every cell of reading from the disk has one or four consumers: sixteen of the same data read it from the page cache, where
   another cell has them.
 - Kafka's start includes the shell that starts it and a call of Python for a free port, some 50 ms.
+- The producing client holds back 256 MiB at most (queue.buffering.max.kbytes); its other settings stand beside each cell.
 - At 1,000 partitions a client that spreads its records makes small batches, whatever it may gather.
 - CPU of kernel threads includes what they did for anybody else at that time.
 - These are the cells that the authors of Ottla thought of, run by them. The commands are here so that others can run them.
@@ -80,7 +85,7 @@ pub const GROUPS: &[(&str, &str)] = &[
         "Time to an acknowledgement, and to a consumer, at a fixed rate; and full speed with and without flushing.",
     ),
     ("scale", "What many connections and partitions cost while little or nothing goes through them."),
-    ("floor", "Ottla and Kafka beside the bare loop, in turns."),
+    ("floor", "Ottla and the bare loop in turns, in pairs close to each other."),
     (
         "tools",
         "With the performance tools that Apache Kafka ships as clients, in a JVM of their own that starts within the measured time.",

@@ -75,30 +75,24 @@ fn job(
     }
 }
 
-/// Produces at a rate alone, then with the consumers at the tail, then alone again: what the middle costs more is theirs.
+/// Produces at a rate alone, then with the consumers at the tail: what that costs more is theirs.
 pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_bytes: f64) -> Outcome {
     let flow = Flow::BASE;
     admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
     let rate = rate_bytes / flow.record_bytes as f64;
-    let records = (rate * bench.size.seconds) as u64;
+    let records = (rate * bench.size.tail_s) as u64;
     let mut writing = flow.job(stage.running.bootstrap(), topic, records * flow.record_bytes as u64, f64::MAX);
     writing.rate = Some(rate);
-    let alone = || measured::<produce::Done>(stage, "produce", &writing).map(|(_, used)| used);
-    let before = alone()?;
+    let (_, alone): (produce::Done, Used) = measured(stage, "produce", &writing)?;
     let reading = job(stage, topic, flow.partitions, consumers, false, Some(records));
     let (done, both) = at_tail(stage, &writing, &reading)?;
-    let after = alone()?;
 
     // May come out below nothing: then the difference is less than what the counters resolve, and that is shown.
-    let less = |both: f64, before: f64, after: f64| both - (before + after) / 2.0;
     let theirs = Used {
-        broker_cpu_s: less(both.broker_cpu_s, before.broker_cpu_s, after.broker_cpu_s),
-        machine_cpu_s: both
-            .machine_cpu_s
-            .zip(before.machine_cpu_s.zip(after.machine_cpu_s))
-            .map(|(both, (before, after))| less(both, before, after)),
+        broker_cpu_s: both.broker_cpu_s - alone.broker_cpu_s,
+        machine_cpu_s: both.machine_cpu_s.zip(alone.machine_cpu_s).map(|(both, alone)| both - alone),
         disk_bytes: None,
-        stolen_s: before.stolen_s + both.stolen_s + after.stolen_s,
+        stolen_s: alone.stolen_s + both.stolen_s,
         peak_mib: both.peak_mib,
     };
     let mut values = Values::new();

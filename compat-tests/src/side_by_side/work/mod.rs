@@ -54,12 +54,21 @@ pub struct Bench {
     pub size: Size,
 }
 
+impl Bench {
+    /// A system that runs, to be measured.
+    pub fn stage<'a>(&self, running: &'a Running, system: System) -> Stage<'a> {
+        Stage { running, system, warm_memory_bytes: self.size.warm_memory_bytes }
+    }
+}
+
 /// A running system that is measured.
 pub struct Stage<'a> {
     /// The running system.
     pub running: &'a Running,
     /// Which.
     pub system: System,
+    /// See [`Size::warm_memory_bytes`].
+    pub warm_memory_bytes: usize,
 }
 
 /// Runs a load between two readings of the meters; everything it wrote is on the disk at the second one.
@@ -72,10 +81,11 @@ pub fn measured<R: DeserializeOwned>(stage: &Stage<'_>, kind: &str, job: &impl S
     Ok((result, used))
 }
 
-/// Lets the system come to rest and reads the meters.
+/// Lets the system come to rest, warms memory and reads the meters.
 pub fn begin(stage: &Stage<'_>) -> Result<Meter, String> {
     meter::sync(stage.running.data())?;
     std::thread::sleep(SETTLE);
+    drop(std::hint::black_box(vec![1u8; stage.warm_memory_bytes]));
     meter::forget_peak(stage.running.pid())?;
     Meter::read(stage.running.pid(), stage.running.data())
 }

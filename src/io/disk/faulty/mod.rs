@@ -6,7 +6,7 @@
 //!
 //! The same calls and the same seed leave the same bytes. It is harsher than most file systems: an unsynced page may be
 //! old, new or torn between sectors, whatever its neighbours are; an unsynced name may or may not be there; a file's sync
-//! does not make its name durable; and a failed sync marks pages clean that it did not write, as Linux does.
+//! does not make its name durable; and a failed sync or write-back marks pages clean that it did not write, as Linux does.
 
 mod bytes;
 mod chance;
@@ -32,6 +32,8 @@ pub enum Operation {
     Write,
     /// [`File::set_len`].
     SetLen,
+    /// [`File::begin_write_back`].
+    WriteBack,
     /// [`File::sync_data`].
     Sync,
     /// [`Disk::sync_dir`].
@@ -51,7 +53,7 @@ pub enum Operation {
 /// How an operation goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// The device fails (EIO). A write may have written a part, a sync some pages.
+    /// The device fails (EIO). A write may have written a part, a sync or a write-back some pages.
     Io,
     /// No space is left (ENOSPC). A write may have written a part.
     Full,
@@ -206,6 +208,7 @@ impl Operation {
             Operation::Read | Operation::Open => false,
             Operation::Write
             | Operation::SetLen
+            | Operation::WriteBack
             | Operation::Sync
             | Operation::SyncDir
             | Operation::SyncFileSystem
@@ -276,7 +279,8 @@ impl FileRange for FaultyFile {
 impl File for FaultyFile {
     fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         self.for_writing()?;
-        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
         self.disk.run(
             Operation::Write,
             &self.path,
@@ -297,6 +301,12 @@ impl File for FaultyFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.for_writing()?;
         self.disk.run(Operation::SetLen, &self.path, |_, _| {}, |state, _| state.set_len(self.inode, len))
+    }
+
+    fn begin_write_back(&self, _position: u64, _length: u64) -> io::Result<()> {
+        // A loss of power leaves any part of what is dirty, written back or not: only a failure changes anything.
+        let dropped = |state: &mut State, chance: &mut Chance| state.sync_badly(self.inode, chance);
+        self.disk.run(Operation::WriteBack, &self.path, dropped, |_, _| Ok(()))
     }
 
     fn sync_data(&self) -> io::Result<()> {
