@@ -188,7 +188,7 @@ impl<'a> Host<'a> {
             self.end();
             let dir = self.directory()?;
             let site = Site::new(&bench.programs, self.system, &dir.path().join("site"), &[])?;
-            let host = WideHost::start(&site, count)?;
+            let host = WideHost::start(bench, &site, count)?;
             self.dir = Some(dir);
             self.wide = Some((site, host));
         }

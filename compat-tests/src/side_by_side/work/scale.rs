@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 
 /// A process that was just given work needs so long to come to rest.
 const REST: Duration = Duration::from_secs(2);
+/// A liveness bound for very many partitions to be there, and for the broker to come to rest then.
+const CREATED_WITHIN: Duration = Duration::from_secs(300);
+/// Seconds of CPU in a second below which a broker is at rest.
+const CALM_CPU: f64 = 0.2;
 /// Bytes of a trickling record.
 const TRICKLE_BYTES: usize = 1024;
 /// Records a second over all partitions that many consumers watch.
@@ -57,7 +61,7 @@ fn descriptors() -> Result<(u64, u64), String> {
 
 /// Memory and CPU with so many partitions, idle.
 pub fn partitions(bench: &Bench, site: &Site, count: u32) -> Outcome {
-    let wide = WideHost::start(site, count)?;
+    let wide = WideHost::start(bench, site, count)?;
     wide.idle(bench)
 }
 
@@ -71,12 +75,21 @@ pub struct WideHost {
 }
 
 impl WideHost {
-    /// Starts it and creates the partitions.
-    pub fn start(site: &Site, count: u32) -> Result<Self, String> {
+    /// Starts it and creates the partitions, until each of them answers: Kafka acknowledges a topic long before.
+    pub fn start(bench: &Bench, site: &Site, count: u32) -> Result<Self, String> {
         let running = site.start()?;
         let begun = Instant::now();
         let topics = start::create(&running, count)?;
-        Ok(WideHost { running, topics, create_s: begun.elapsed().as_secs_f64() })
+        let nobody = Watching { bootstrap: running.bootstrap(), topics: &topics, consumers: 0, seconds_max: 0.0 };
+        while let Err(why) = Load::spawn(watchers(bench), &nobody) {
+            if begun.elapsed() > CREATED_WITHIN {
+                return Err(format!("not all partitions answer after {CREATED_WITHIN:?}: {why}"));
+            }
+            std::thread::sleep(REST);
+        }
+        let create_s = begun.elapsed().as_secs_f64();
+        come_to_rest(&running)?;
+        Ok(WideHost { running, topics, create_s })
     }
 
     /// Memory and CPU at rest.
@@ -117,8 +130,7 @@ impl WideHost {
         };
         // Consumers that are not served in time are a result, and it is shown.
         let cannot = |why: String| Trouble::Cannot(format!("the consumers are not served in time: {why}"));
-        let client = bench.programs.root.join(".work/bin").join(WATCHERS);
-        let mut reader = Load::spawn(Command::new(client), &job).map_err(cannot)?;
+        let mut reader = Load::spawn(watchers(bench), &job).map_err(cannot)?;
         reader.go()?;
         let share = WATCHED_RATE / self.topics.len() as f64;
         let writers = self.writers(bench, |_| share)?;
@@ -145,6 +157,24 @@ struct Watching<'a> {
     topics: &'a [(String, i32)],
     consumers: u32,
     seconds_max: f64,
+}
+
+/// The client that watches.
+fn watchers(bench: &Bench) -> Command {
+    Command::new(bench.programs.root.join(".work/bin").join(WATCHERS))
+}
+
+/// Waits until what a broker still has to do after it has answered is done.
+fn come_to_rest(running: &Running) -> Result<(), String> {
+    let begun = Instant::now();
+    while begun.elapsed() < CREATED_WITHIN {
+        let before = meter::cpu_s(running.pid())?;
+        std::thread::sleep(REST);
+        if meter::cpu_s(running.pid())? - before < CALM_CPU * REST.as_secs_f64() {
+            return Ok(());
+        }
+    }
+    Err(format!("still busy after {CREATED_WITHIN:?}"))
 }
 
 /// How long a load goes on: from before the watch to after it.
