@@ -6,8 +6,8 @@ use super::systems::System;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 
-/// Systems of the groups: with the floor, and with Kafka that flushes.
-const WITH_FLOOR: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync, System::Floor];
+/// Systems of cells: with the floor, and with Kafka that flushes.
+const NOT_FLUSHING: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync, System::Floor];
 const WITH_FLUSH: &[System] = &[System::Kafka, System::KafkaFlush, System::OttlaOs, System::OttlaFsync];
 const BROKERS: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync];
 /// The pairs; how Kafka stands to the floor is in the cells of producing and consuming.
@@ -56,7 +56,7 @@ impl Size {
         tail_s: 5.0,
         warm_memory_bytes: 3 << 29,
         warm_up_s: 3.0,
-        warm_ups_max: 6,
+        warm_ups_max: 12,
         latency_s: 12.0,
         many: 10_000,
         watch_s: 6.0,
@@ -109,8 +109,8 @@ pub struct Group {
 pub struct Spec {
     /// Its whole name, that of a section of the page first: `produce/base`.
     pub name: String,
-    /// Whether the floor takes part, where the group has it.
-    pub with_floor: bool,
+    /// Which of the group's systems do it.
+    pub systems: &'static [System],
     /// What is done, in a sentence.
     pub about: String,
     /// What distinguishes it, by name.
@@ -242,12 +242,13 @@ impl Flow {
 pub fn groups(size: Size, seed: u64) -> Vec<Group> {
     let disk = |name, systems, rounds, cells| Group { name, systems, rounds, place: Place::Disk, cells };
     let rounds = size.rounds;
+    // A start and its warm-up take longer than a cell: all that can share a start does.
     let latency_systems = if size.sample { BROKERS } else { WITH_FLUSH };
+    let together =
+        [produce_cells(), vec![drawn(seed)], consume(), of(BROKERS, tools()), of(latency_systems, latency())].concat();
     let mut groups = vec![
         disk("start", BROKERS, rounds, start(size)),
-        disk("produce", WITH_FLOOR, rounds, with_others(produce_cells(), vec![drawn(seed)])),
-        disk("consume", WITH_FLOOR, rounds, with_others(consume(), tools())),
-        disk("latency", latency_systems, rounds, latency()),
+        disk("produce, consume, latency, tools, drawn", &System::ALL, rounds, together),
         disk("scale", BROKERS, rounds, scale(size)),
         disk("scale", BROKERS, size.wide_rounds, wide(size)),
         Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor_produce() },
@@ -262,20 +263,19 @@ pub fn groups(size: Size, seed: u64) -> Vec<Group> {
     groups
 }
 
-/// Cells of another section that share the starts of these, for a start and its warm-up take longer than a cell.
-fn with_others(mut cells: Vec<Spec>, others: Vec<Spec>) -> Vec<Spec> {
-    cells.extend(others);
-    cells
+/// The same cells, done by these systems.
+fn of(systems: &'static [System], cells: Vec<Spec>) -> Vec<Spec> {
+    cells.into_iter().map(|cell| Spec { systems, ..cell }).collect()
 }
 
 fn spec(name: impl Into<String>, about: impl Into<String>, parameters: &[(&str, u64)], work: Work) -> Spec {
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-    Spec { name: name.into(), with_floor: true, about: about.into(), parameters, work }
+    Spec { name: name.into(), systems: NOT_FLUSHING, about: about.into(), parameters, work }
 }
 
 fn flow(name: impl Into<String>, flow: Flow) -> Spec {
     let about = format!("Produce: {}.", flow.words());
-    Spec { name: name.into(), with_floor: true, about, parameters: flow.parameters(), work: Work::Produce(flow) }
+    Spec { name: name.into(), systems: NOT_FLUSHING, about, parameters: flow.parameters(), work: Work::Produce(flow) }
 }
 
 /// The base, each factor alone, and the pairs of all factors.
@@ -471,11 +471,10 @@ fn floor_consume() -> Vec<Spec> {
 }
 
 fn tools() -> Vec<Spec> {
-    let cells = vec![
+    vec![
         spec("tools/producer", "kafka-producer-perf-test: records of 1 KiB, its defaults.", &[], Work::ProducerTool),
         spec("tools/consumer", "kafka-consumer-perf-test: records of 1 KiB, its defaults.", &[], Work::ConsumerTool),
-    ];
-    cells.into_iter().map(|cell| Spec { with_floor: false, ..cell }).collect()
+    ]
 }
 
 /// A workload that nobody chose.
@@ -491,7 +490,7 @@ fn drawn(seed: u64) -> Spec {
     let flow = Flow { record_bytes, partitions, acks, codec, linger_ms, batch_bytes };
     let about = format!("Drawn by seed {seed}: {}; then one consumer reads it.", flow.words());
     let name = "drawn/produce-and-consume".to_owned();
-    Spec { name, with_floor: true, about, parameters: flow.parameters(), work: Work::Drawn(flow) }
+    Spec { name, systems: NOT_FLUSHING, about, parameters: flow.parameters(), work: Work::Drawn(flow) }
 }
 
 #[cfg(test)]

@@ -48,10 +48,13 @@ impl Whole {
                     continue;
                 }
                 let missing: Vec<usize> = (0..specs.len())
-                    .filter(|at| specs[*at].with_floor || system != System::Floor)
+                    .filter(|at| specs[*at].systems.contains(&system))
                     .filter(|at| !cells[*at].has(system.name(), round))
                     .filter(|at| !cells[*at].cannot.contains_key(system.name()))
                     .collect();
+                if missing.is_empty() {
+                    continue;
+                }
                 broken += self.turn(group, system, round, &specs, &turned(group, round, missing), &mut cells)?;
             }
         }
@@ -125,8 +128,8 @@ impl Whole {
 /// Another cell comes first in each round, where the order doesn't matter: what a system is still learning then falls on
 /// different ones.
 fn turned(group: &Group, round: u32, mut cells: Vec<usize>) -> Vec<usize> {
-    let shared = matches!(group.name, "produce" | "consume");
-    if shared && !cells.is_empty() {
+    let shared = cells.len() > 1 && group.cells.iter().any(|cell| matches!(cell.work, Work::Produce(_)));
+    if shared {
         let by = (round as usize - 1) * cells.len() / group.rounds.max(1) as usize;
         let length = cells.len();
         cells.rotate_left(by % length);

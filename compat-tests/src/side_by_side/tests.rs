@@ -49,7 +49,7 @@ fn cell(whole: &Whole) -> Result<Cell, String> {
     let work = Work::Connections(0);
     let spec = Spec {
         name: "scale/idle".to_owned(),
-        with_floor: true,
+        systems: &[],
         about: "Idle.".to_owned(),
         parameters: BTreeMap::new(),
         work,

@@ -45,7 +45,8 @@ pub const NOT_SHOWN: &str = "\
 - The disk is virtual. What a sync costs, and whether it reaches a medium, is up to the host; on other disks the distance
   between the synced and the unsynced figures is another.
 - Runs are short, and rounds few. What happens after hours or days, with a log that is far larger than memory, is not in them.
-- Kafka is warmed up until another round of producing and reading gains it less than 8 % of CPU, six rounds at most; Ottla and
+- Kafka is warmed up until two rounds of producing and reading a GiB gain it less than 5 % of CPU and touch no new memory, twelve
+  rounds at most; Ottla and
   the floor, which have nothing to compile, get one. A
   Kafka that has run for hours may have compiled more of itself. Which cell comes first changes with the round.
 - Kafka runs as it ships, with the settings below. Neither side was tuned for this machine beyond them.

@@ -1,6 +1,6 @@
 //! Consume: from page cache, from the disk, at the tail.
 
-use super::{Bench, Outcome, Stage, Values, begin, drop_pages, end, measured, memory};
+use super::{Bench, Outcome, Stage, Values, begin, drop_pages, end, load_pages, measured, memory};
 use crate::admin;
 use crate::side_by_side::load::Load;
 use crate::side_by_side::load::consume::{Done, Job};
@@ -29,6 +29,9 @@ pub fn run(stage: &Stage<'_>, records: u64, consumers: u32, cold: bool) -> Outco
     if cold {
         meter::sync(stage.running.data())?;
         drop_pages(stage.running.data())?;
+    } else {
+        // Other cells drop what they don't need.
+        load_pages(stage.running.data(), TOPIC)?;
     }
     let (done, used) = read_all(stage, TOPIC, Flow::BASE.partitions, consumers, records)?;
     let mut values = Values::new();

@@ -110,6 +110,26 @@ fn request_mib() -> f64 {
     kib.map_or(REQUEST_MIB_MAX, |kib| (kib / 1024.0 / 4.0).min(REQUEST_MIB_MAX))
 }
 
+/// Reads the files of a topic's partitions, wherever below `dir` they are: they are in the page cache then.
+pub fn load_pages(dir: &Path, topic: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", dir.display());
+    let is_partition = |path: &Path| {
+        let number = path.file_name()?.to_str()?.strip_prefix(topic)?.strip_prefix('-')?;
+        number.bytes().next().map(|first| first.is_ascii_digit())
+    };
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            load_pages(&path, topic)?;
+        } else if is_partition(&path).or(is_partition(dir)) == Some(true)
+            && let Ok(mut file) = std::fs::File::open(&path)
+        {
+            std::io::copy(&mut file, &mut std::io::sink()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// Drops the pages of all files below `dir` from memory; they must be on the disk already.
 pub fn drop_pages(dir: &Path) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", dir.display());

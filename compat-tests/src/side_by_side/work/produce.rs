@@ -8,8 +8,10 @@ use crate::side_by_side::plan::Flow;
 
 /// Bytes in the unit of throughput.
 const MB: f64 = 1e6;
-/// By how much a round of the warm-up must be cheaper than the one before for another to follow.
-const WARM_UP_GAIN: f64 = 0.08;
+/// By how much a round of the warm-up must be cheaper than the cheapest before, or memory larger than its largest, for it to
+/// count as a gain; and after how many rounds without any it ends.
+const WARM_UP_GAIN: f64 = 0.05;
+const WARM_UP_SETTLED: u32 = 2;
 
 /// Measures one flow into a fresh topic of this name. It stays until the turn ends: a deletion would go on in the
 /// background, within the time of what is measured next.
@@ -29,28 +31,35 @@ fn forget_pages(stage: &Stage<'_>) -> Result<(), String> {
     drop_pages(stage.running.data())
 }
 
-/// What every system does after its start, before anything is measured: produce and read, until its CPU for a GiB stays
-/// about the same, or as often as the size of the run allows. A JVM has compiled its hot path by then; what was compiled before
-/// needs one round, for its files and memory.
+/// What every system does after its start, before anything is measured: produce and read, until neither gains anything any
+/// more and memory has its size, or as often as the size of the run allows. A JVM has compiled its hot path and touched its
+/// heap by then; what was compiled before needs one round, for its files and memory.
 pub fn warm_up(bench: &Bench, stage: &Stage<'_>) -> Result<(), String> {
     let flow = Flow::BASE;
     // Nothing of this is a result.
     let stage = &Stage { warm_memory_bytes: 0, ..*stage };
     let rounds = if stage.system.is_kafka() { bench.size.warm_ups_max } else { 1 };
-    let mut before = (f64::MAX, f64::MAX);
+    // The least of CPU for producing and reading, and of what memory leaves free: all shrink while something is gained.
+    let mut best = [f64::MAX; 3];
+    let mut settled = 0;
     for number in 0..rounds {
+        forget_pages(stage)?;
         let topic = format!("warm-up-{number}");
         admin::create_topic(stage.running.bootstrap(), &topic, flow.partitions, &[])?;
         let job = flow.job(stage.running.bootstrap(), &topic, bench.size.bytes, bench.size.warm_up_s);
-        let (written, used): (Done, _) = measured(stage, "produce", &job)?;
-        let produce = used.broker_cpu_s / written.bytes as f64;
-        let (read, used) = super::consume::read_all(stage, &topic, flow.partitions, 1, written.records)?;
-        let consume = used.broker_cpu_s / read.bytes as f64;
-        let settled = |now: f64, before: f64| now > before * (1.0 - WARM_UP_GAIN);
-        if settled(produce, before.0) && settled(consume, before.1) {
+        let (written, produce): (Done, _) = measured(stage, "produce", &job)?;
+        let (read, consume) = super::consume::read_all(stage, &topic, flow.partitions, 1, written.records)?;
+        let now = [
+            produce.broker_cpu_s / written.bytes as f64,
+            consume.broker_cpu_s / read.bytes as f64,
+            1.0 / stage.running.memory_mib()?.0,
+        ];
+        let gains = now.iter().zip(best).any(|(now, best)| *now < best * (1.0 - WARM_UP_GAIN));
+        settled = if gains { 0 } else { settled + 1 };
+        if settled == WARM_UP_SETTLED {
             break;
         }
-        before = (produce, consume);
+        best = std::array::from_fn(|at| best[at].min(now[at]));
     }
     Ok(())
 }
