@@ -96,8 +96,10 @@ pub struct Group {
     pub name: &'static str,
     /// Who takes part, in the order of the first round; it turns by one in each.
     pub systems: &'static [System],
-    /// How often.
+    /// How often; Kafka maybe less.
     pub rounds: u32,
+    /// See `rounds`.
+    pub kafka_rounds: u32,
     /// Where.
     pub place: Place,
     /// The cells.
@@ -240,7 +242,8 @@ impl Flow {
 
 /// The whole plan.
 pub fn groups(size: Size, seed: u64) -> Vec<Group> {
-    let disk = |name, systems, rounds, cells| Group { name, systems, rounds, place: Place::Disk, cells };
+    let disk =
+        |name, systems, rounds, cells| Group { name, systems, rounds, kafka_rounds: rounds, place: Place::Disk, cells };
     let rounds = size.rounds;
     // A start and its warm-up take longer than a cell: all that can share a start does.
     let latency_systems = if size.sample { BROKERS } else { WITH_FLUSH };
@@ -250,8 +253,9 @@ pub fn groups(size: Size, seed: u64) -> Vec<Group> {
         disk("start", BROKERS, rounds, start(size)),
         disk("produce, consume, latency, tools, drawn", &System::ALL, rounds, together),
         disk("scale", BROKERS, rounds, scale(size)),
-        disk("scale", BROKERS, size.wide_rounds, wide(size)),
-        Group { name: "floor", systems: PAIRS, rounds: size.pair_rounds, place: Place::Memory, cells: floor_produce() },
+        // Kafka takes about eight minutes for them.
+        Group { kafka_rounds: 1, ..disk("scale", BROKERS, size.wide_rounds, wide(size)) },
+        Group { place: Place::Memory, ..disk("floor", PAIRS, size.pair_rounds, floor_produce()) },
         disk("floor", PAIRS, size.pair_rounds, floor_consume()),
     ];
     if size.sample {

@@ -47,6 +47,9 @@ impl Whole {
                 if !self.systems.is_empty() && !self.systems.iter().any(|name| name == system.name()) {
                     continue;
                 }
+                if system.is_kafka() && round > group.kafka_rounds {
+                    continue;
+                }
                 let missing: Vec<usize> = (0..specs.len())
                     .filter(|at| specs[*at].systems.contains(&system))
                     .filter(|at| !cells[*at].has(system.name(), round))

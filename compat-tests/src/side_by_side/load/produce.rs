@@ -19,6 +19,9 @@ const QUEUE_FULL_PAUSE: Duration = Duration::from_micros(500);
 /// Records between two looks at the clock.
 const CLOCK_EVERY: u64 = 64;
 
+/// A liveness bound for the first record of each partition: with very many Kafka takes minutes.
+const FIRST_WAIT: Duration = Duration::from_secs(240);
+
 /// What is produced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
@@ -84,7 +87,7 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
         config.create_with_context(Deliveries(Arc::clone(&counts))).map_err(|error| error.to_string())?;
     let mut payload = Payload::new(job.seed, job.record_bytes);
     (0..job.partitions).try_for_each(|partition| send(&producer, &job.topic, partition, payload.value()))?;
-    flush(&producer)?;
+    flush(&producer, FIRST_WAIT)?;
     let before = counts.acknowledged.load(Ordering::Relaxed);
     ready();
     let begun = Instant::now();
@@ -98,7 +101,7 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
         send(&producer, &job.topic, partition, payload.value())?;
         sent += 1;
     }
-    flush(&producer)?;
+    flush(&producer, CLIENT_WAIT)?;
     let seconds = begun.elapsed().as_secs_f64();
     let records = counts.acknowledged.load(Ordering::Relaxed) - before;
     match counts.failed.load(Ordering::Relaxed) {
@@ -107,8 +110,8 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     }
 }
 
-fn flush(producer: &ThreadedProducer<Deliveries>) -> Result<(), String> {
-    producer.flush(CLIENT_WAIT).map_err(|error| format!("flush: {error}"))
+fn flush(producer: &ThreadedProducer<Deliveries>, within: Duration) -> Result<(), String> {
+    producer.flush(within).map_err(|error| format!("flush: {error}"))
 }
 
 fn send(producer: &ThreadedProducer<Deliveries>, topic: &str, partition: i32, value: &[u8]) -> Result<(), String> {

@@ -103,15 +103,18 @@ impl WideHost {
 
     /// With a record a second in each partition.
     pub fn trickle(&self, bench: &Bench) -> Outcome {
-        let writers = self.writers(bench, f64::from)?;
+        let cannot = |why: String| Trouble::Cannot(format!("records are not taken in time: {why}"));
+        let mut writers = self.writers(bench, f64::from).map_err(cannot)?;
+        come_to_rest(&self.running)?;
+        writers.iter_mut().try_for_each(Writer::go)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
         watch(bench, &self.running, &mut values)?;
-        writers.into_iter().try_for_each(|writer| writer.kept_up().map(|_| ()))?;
+        writers.into_iter().try_for_each(|writer| writer.kept_up().map(|_| ())).map_err(cannot)?;
         Ok(values)
     }
 
-    /// One client for each topic, at so many records a second.
+    /// One client for each topic, at so many records a second; each partition has its first record.
     fn writers(&self, bench: &Bench, rate: impl Fn(i32) -> f64) -> Result<Vec<Writer>, String> {
         self.topics
             .iter()
@@ -130,10 +133,12 @@ impl WideHost {
         };
         // Consumers that are not served in time are a result, and it is shown.
         let cannot = |why: String| Trouble::Cannot(format!("the consumers are not served in time: {why}"));
+        let share = WATCHED_RATE / self.topics.len() as f64;
+        let mut writers = self.writers(bench, |_| share).map_err(cannot)?;
+        come_to_rest(&self.running).map_err(cannot)?;
         let mut reader = Load::spawn(watchers(bench), &job).map_err(cannot)?;
         reader.go()?;
-        let share = WATCHED_RATE / self.topics.len() as f64;
-        let writers = self.writers(bench, |_| share)?;
+        writers.iter_mut().try_for_each(Writer::go)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
         watch(bench, &self.running, &mut values)?;
@@ -193,9 +198,12 @@ impl Writer {
         let flow = Flow { partitions, record_bytes: TRICKLE_BYTES, linger_ms: 0, ..Flow::BASE };
         let mut job: produce::Job = flow.job(running.bootstrap(), topic, u64::MAX, load_s(bench));
         job.rate = Some(rate);
-        let mut load = Load::start("produce", &job)?;
-        load.go()?;
+        let load = Load::start("produce", &job)?;
         Ok(Writer { load, wanted: rate * load_s(bench) })
+    }
+
+    fn go(&mut self) -> Result<(), String> {
+        self.load.go()
     }
 
     /// Waits for its end; how many records were acknowledged. An error if they are fewer than its rate makes: then it was
