@@ -13,7 +13,7 @@ const BROKERS: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync]
 /// The pairs; how Kafka stands to the floor is in the cells of producing and consuming.
 const PAIRS: &[System] = &[System::OttlaOs, System::Floor];
 
-/// How much is done; a whole run stays within 75 minutes, a quick one within two.
+/// How much is done; a whole run is meant to stay within 75 minutes, a quick one within two.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Rounds; of the pairs with the floor; with very many partitions, which Kafka needs minutes to create.
