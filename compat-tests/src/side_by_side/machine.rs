@@ -3,6 +3,7 @@
 use super::results::Machine;
 use super::run::Whole;
 use super::systems::System;
+use super::work::latency;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,15 +14,26 @@ const VERSIONS: &[(&str, &str)] = &[
     ("clients", "rdkafka crate 0.39.0 (librdkafka 2.12.1); kafka-tools 4.3.1; franz-go 1.22.2 (watchers)"),
 ];
 
-/// The commit of a work tree; `-dirty` behind it when the source of the broker or of the measurement differs.
+/// What is measured, and with what; the pages that are made of it are neither.
+const MEASURED: &[&str] = &[
+    "src",
+    "Cargo.toml",
+    "Cargo.lock",
+    "compat-tests/src/side_by_side",
+    "compat-tests/clients/go/watchers",
+    ":(exclude)compat-tests/src/side_by_side/render",
+];
+
+/// The last commit that changed what is measured; `-dirty` behind it when that differs in the work tree. A run can go on, and
+/// its pages be written, on commits that change nothing but text.
 pub fn commit(top: &Path) -> Result<String, String> {
     let git = |args: &[&str]| {
         let output =
             Command::new("git").args(args).current_dir(top).output().map_err(|error| format!("git: {error}"))?;
         Ok::<_, String>(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let head = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock", "compat-tests"])?;
+    let head = git(&[&["log", "-1", "--abbrev=12", "--format=%h", "--"], MEASURED].concat())?;
+    let changed = git(&[&["status", "--porcelain", "--"], MEASURED].concat())?;
     Ok(if changed.is_empty() { head } else { format!("{head}-dirty") })
 }
 
@@ -57,6 +69,11 @@ fn facts(whole: &Whole) -> Vec<(String, String)> {
         ("file system of the data".to_owned(), file_system(&whole.disk)),
         ("Java".to_owned(), java()),
     ];
+    let words = |client: &std::collections::BTreeMap<String, String>| {
+        client.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    };
+    facts.push(("client of latencies".to_owned(), words(&latency::client())));
+    facts.push(("clients that consume".to_owned(), "as they come, without a group".to_owned()));
     facts.push(("binary of Ottla, SHA-256".to_owned(), sha256(&whole.bench.programs.ottla)));
     facts.extend(VERSIONS.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())));
     facts

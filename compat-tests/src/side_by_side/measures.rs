@@ -33,6 +33,7 @@ pub const ALL: &[Measure] = &[
     less("peak_mib", "peak memory, MiB", 0),
     less("bound_mib", "bound of memory, MiB", 0),
     less("disk_bytes_per_byte", "bytes to disk per byte", 2),
+    less("disk_read_per_byte", "bytes from disk per byte", 2),
     less("produce_p50_ms", "produce p50, ms", 2),
     less("produce_p99_ms", "produce p99, ms", 2),
     less("produce_p999_ms", "produce p99.9, ms", 2),
@@ -48,12 +49,15 @@ pub const ALL: &[Measure] = &[
     less("resident_mib", "resident memory, MiB", 1),
     less("distribution_mib", "distribution, MiB", 1),
     less("create_s", "creating, s", 1),
-    less("cpu_ms_per_s", "CPU ms per second", 1),
+    less("machine_cpu_ms_per_s", "CPU ms per second, broker and kernel threads", 1),
+    less("cpu_ms_per_s", "CPU ms per second, broker process", 1),
 ];
 
 /// What stands in the results besides, for whoever wants to look closer, and is no column: payload bytes and seconds of the
-/// measurement, seconds that the host took from this machine's cores meanwhile, and how late the client was at worst.
-pub const ONLY_RAW: &[&str] = &["bytes", "seconds", "stolen_s", "client_late_max_ms"];
+/// measurement, seconds that the host took from this machine's cores meanwhile, how late the client was at worst, and the
+/// medians of both halves of a latency's time: where the second is much longer, the rate wasn't kept.
+pub const ONLY_RAW: &[&str] =
+    &["bytes", "seconds", "stolen_s", "client_late_max_ms", "produce_p50_first_half_ms", "produce_p50_second_half_ms"];
 
 /// The measure of this name.
 pub fn of(name: &str) -> Option<&'static Measure> {

@@ -2,19 +2,24 @@
 //!
 //! The broker's process and all kernel threads together are what a broker costs with everything that is done for it
 //! (write-back, journal, network): the machine less the clients, this program, and whoever else runs. Both are counted
-//! exactly, by the scheduler; the machine's own total is sampled at the timer's ticks, and differences of a tenth of a
-//! second would be lost in it.
+//! in nanoseconds, by the scheduler; the machine's own total is sampled at the timer's ticks, and differences of a tenth of
+//! a second would be lost in it.
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
-/// Units of the system's CPU counters in a second (USER_HZ: fixed on Linux for all programs).
+/// Units of the counter of stolen time in a second (USER_HZ: fixed on Linux for all programs).
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Units of the disk counters.
 const SECTOR_BYTES: f64 = 512.0;
 /// Bytes in the units of results.
 pub const MIB: f64 = 1_048_576.0;
+/// Bytes in the units of results.
+pub const MB: f64 = 1e6;
 /// Bytes in the units of results.
 pub const GIB: f64 = 1_073_741_824.0;
 
@@ -25,12 +30,19 @@ const KTHREADD: &str = "2";
 #[derive(Clone, Debug)]
 pub struct Meter {
     broker_cpu_s: f64,
-    /// Nanoseconds by kernel thread. One that ends between two readings takes what it used along; they end after minutes
-    /// without work.
-    kernel_ns: HashMap<u32, u64>,
-    disk_bytes: Option<f64>,
+    /// Nanoseconds by kernel thread; none where they aren't counted. One that ends between two readings takes what it used
+    /// along; they end after minutes without work.
+    kernel_ns: Option<HashMap<u32, u64>>,
+    disk: Option<Disk>,
     stolen_s: f64,
     peak_mib: f64,
+}
+
+/// Bytes that went between the whole device and memory so far.
+#[derive(Clone, Copy, Debug)]
+struct Disk {
+    read: f64,
+    written: f64,
 }
 
 /// What was used between two moments.
@@ -42,6 +54,8 @@ pub struct Used {
     pub machine_cpu_s: Option<f64>,
     /// Bytes that went to the disk; none when the data is in memory.
     pub disk_bytes: Option<f64>,
+    /// Bytes that came from it.
+    pub disk_read_bytes: Option<f64>,
     /// Seconds that the host gave the cores of this machine to others.
     pub stolen_s: f64,
     /// Highest memory of the broker's process, MiB.
@@ -52,11 +66,10 @@ impl Meter {
     /// Reads all counters.
     pub fn read(broker: u32, data: &Path) -> Result<Meter, String> {
         let (_, peak_mib) = memory_mib(broker)?;
-        let kernel_ns = kernel_ns()?;
         Ok(Meter {
             broker_cpu_s: cpu_s(broker)?,
-            kernel_ns,
-            disk_bytes: disk_bytes(data),
+            kernel_ns: kernel_ns()?,
+            disk: disk(data),
             stolen_s: stolen_s(),
             peak_mib,
         })
@@ -64,18 +77,17 @@ impl Meter {
 
     /// What was used since an earlier reading of the same process.
     pub fn since(&self, earlier: &Meter) -> Used {
-        let kernel_ns: u64 = self
-            .kernel_ns
-            .iter()
-            .map(|(thread, now)| now.saturating_sub(earlier.kernel_ns.get(thread).copied().unwrap_or(0)))
-            .sum();
+        let kernel_ns = self.kernel_ns.as_ref().zip(earlier.kernel_ns.as_ref()).map(|(now, then)| {
+            let grown = |(thread, now): (&u32, &u64)| now.saturating_sub(then.get(thread).copied().unwrap_or(0));
+            now.iter().map(grown).sum::<u64>()
+        });
         let broker_cpu_s = self.broker_cpu_s - earlier.broker_cpu_s;
-        let disk_bytes = self.disk_bytes.zip(earlier.disk_bytes).map(|(now, then)| now - then);
-        let machine_cpu_s = (!self.kernel_ns.is_empty()).then_some(broker_cpu_s + kernel_ns as f64 / 1e9);
+        let disk = self.disk.zip(earlier.disk);
         Used {
             broker_cpu_s,
-            machine_cpu_s,
-            disk_bytes,
+            machine_cpu_s: kernel_ns.map(|kernel_ns| broker_cpu_s + kernel_ns as f64 / 1e9),
+            disk_bytes: disk.map(|(now, then)| now.written - then.written),
+            disk_read_bytes: disk.map(|(now, then)| now.read - then.read),
             stolen_s: self.stolen_s - earlier.stolen_s,
             peak_mib: self.peak_mib,
         }
@@ -98,19 +110,16 @@ impl Used {
     }
 }
 
-/// CPU seconds of a process, its threads that ended included.
+/// CPU seconds of a process, its threads that ended included: its CPU clock.
 pub fn cpu_s(pid: u32) -> Result<f64, String> {
-    let path = format!("/proc/{pid}/stat");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    // The name in parentheses may hold spaces; user and system time are the 12th and 13th field after it.
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-    let both = ticks(11).zip(ticks(12)).ok_or_else(|| format!("{path} has no times"))?;
-    Ok((both.0 + both.1) / TICKS_PER_SECOND)
+    let failed = |error: nix::Error| format!("CPU clock of process {pid}: {error}");
+    let pid = i32::try_from(pid).map_err(|_| failed(nix::Error::ESRCH))?;
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).map_err(failed)?;
+    Ok(Duration::from(clock_gettime(clock).map_err(failed)?).as_secs_f64())
 }
 
-/// Nanoseconds of CPU by kernel thread; empty where none can be seen.
-fn kernel_ns() -> Result<HashMap<u32, u64>, String> {
+/// Nanoseconds of CPU by kernel thread; none where none can be seen, as in a container, or they aren't counted.
+fn kernel_ns() -> Result<Option<HashMap<u32, u64>>, String> {
     let failed = |error: std::io::Error| format!("/proc: {error}");
     let mut seen = HashMap::new();
     for entry in std::fs::read_dir("/proc").map_err(failed)? {
@@ -122,11 +131,12 @@ fn kernel_ns() -> Result<HashMap<u32, u64>, String> {
         if parent != Some(KTHREADD) {
             continue;
         }
-        let used = std::fs::read_to_string(entry.path().join("schedstat")).ok();
-        let used = used.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-        seen.insert(pid, used.unwrap_or(0));
+        let Ok(used) = std::fs::read_to_string(entry.path().join("schedstat")) else { continue };
+        if let Some(used) = used.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()) {
+            seen.insert(pid, used);
+        }
     }
-    Ok(seen)
+    Ok((!seen.is_empty()).then_some(seen))
 }
 
 /// What the host took so far, over all cores.
@@ -137,15 +147,19 @@ fn stolen_s() -> f64 {
     ticks.unwrap_or(0.0) / TICKS_PER_SECOND
 }
 
-/// Bytes written so far to the disk that holds `data`; none when that is no disk.
-fn disk_bytes(data: &Path) -> Option<f64> {
+/// The disk that holds `data`; none when that is no disk.
+fn disk(data: &Path) -> Option<Disk> {
     let device = std::fs::metadata(data).ok()?.dev();
     let (major, minor) = (rustix::fs::major(device).to_string(), rustix::fs::minor(device).to_string());
     let text = std::fs::read_to_string("/proc/diskstats").ok()?;
     text.lines().find_map(|line| {
+        // Device and name; then reads, reads merged, sectors read, time; the same of writes; and more.
         let fields: Vec<&str> = line.split_whitespace().collect();
-        (fields.first() == Some(&major.as_str()) && fields.get(1) == Some(&minor.as_str()))
-            .then(|| fields.get(9)?.parse::<f64>().ok().map(|sectors| sectors * SECTOR_BYTES))?
+        if fields.first() != Some(&major.as_str()) || fields.get(1) != Some(&minor.as_str()) {
+            return None;
+        }
+        let bytes = |at: usize| Some(fields.get(at)?.parse::<f64>().ok()? * SECTOR_BYTES);
+        Some(Disk { read: bytes(5)?, written: bytes(9)? })
     })
 }
 
@@ -184,23 +198,24 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let reading = |pid: u32| Meter::read(pid, dir.path()).expect("counters");
         let (own_before, before) = (reading(std::process::id()), reading(child.id()));
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < std::time::Duration::from_millis(300) {
-            std::hint::black_box(begun);
-        }
+        // So much CPU of its own, however long a busy machine takes to give it.
+        let thread = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+        let spent = || Duration::from(clock_gettime(thread).expect("a clock"));
+        let begun = spent();
+        while spent() - begun < Duration::from_millis(300) {}
         let (own, used) = (reading(std::process::id()).since(&own_before), reading(child.id()).since(&before));
         child.kill().and_then(|()| child.wait()).expect("ended");
-        assert!(own.broker_cpu_s >= 0.2 && own.machine_cpu_s.is_none_or(|all| all >= own.broker_cpu_s), "{own:?}");
+        assert!(own.broker_cpu_s >= 0.3 && own.machine_cpu_s.is_none_or(|all| all >= own.broker_cpu_s), "{own:?}");
         assert!(used.broker_cpu_s < 0.1 && used.machine_cpu_s.is_none_or(|all| all >= 0.0), "{used:?}");
         let (now, peak) = memory_mib(std::process::id()).expect("own memory");
         assert!(now > 0.5 && peak >= now, "{now} {peak}");
-        assert!(cpu_s(u32::MAX).is_err());
+        // Linux gives no process so large a number.
+        assert!(cpu_s(u32::MAX).is_err() && cpu_s((1 << 22) + 1).is_err());
     }
 
     #[test]
     fn kernel_threads_are_named_and_their_time_only_grows() {
-        let before = kernel_ns().expect("/proc");
-        let after = kernel_ns().expect("/proc");
+        let (Some(before), Some(after)) = (kernel_ns().expect("/proc"), kernel_ns().expect("/proc")) else { return };
         assert!(!before.contains_key(&std::process::id()));
         assert!(before.iter().all(|(thread, then)| after.get(thread).is_none_or(|now| now >= then)));
     }

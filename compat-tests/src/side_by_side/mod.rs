@@ -41,8 +41,12 @@ use work::Bench;
 
 /// How it is started.
 const COMMAND: &str = "cargo run --release -p compat-tests --bin side-by-side --";
-/// A file system in memory that Linux machines have.
+/// A file system in memory that Linux machines have, and what must be free there: containers have little of it.
 const MEMORY: &str = "/dev/shm";
+/// See [`MEMORY`].
+const MEMORY_BYTES: u64 = 6 << 30;
+/// The folder there.
+const MEMORY_FOLDER: &str = "side-by-side";
 
 /// Runs the command.
 pub fn main(words: &[String]) -> ExitCode {
@@ -134,7 +138,7 @@ impl Options {
             commit: machine::commit(&top)?,
             command: String::new(),
             disk: scratch.join("data"),
-            memory: if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { scratch.join("data") },
+            memory: memory().unwrap_or_else(|| scratch.join("data")),
             chosen: self.chosen.clone(),
             systems: self.systems.clone(),
             resume: self.resume,
@@ -154,7 +158,9 @@ impl Options {
     fn measure(&self, whole: &Whole, seed: u64, results: &Path, docs: &Path) -> Result<u32, String> {
         say(&format!("commit {}, seed {seed}", whole.commit));
         // What a run that was cut has left.
-        let _ = std::fs::remove_dir_all(&whole.disk);
+        for left in [&whole.disk, &whole.memory] {
+            let _ = std::fs::remove_dir_all(left);
+        }
         let begun = Instant::now();
         let mut machine = machine::describe(whole, seed);
         machine.save(&whole.out)?;
@@ -192,6 +198,12 @@ impl Options {
         }
         command
     }
+}
+
+/// A folder in memory with room for the cells that want one.
+fn memory() -> Option<PathBuf> {
+    let free = rustix::fs::statvfs(MEMORY).ok().map(|held| held.f_bavail * held.f_frsize)?;
+    (free >= MEMORY_BYTES).then(|| Path::new(MEMORY).join(MEMORY_FOLDER))
 }
 
 /// Installs what is needed and builds the broker.

@@ -13,6 +13,9 @@ const BROKERS: &[System] = &[System::Kafka, System::OttlaOs, System::OttlaFsync]
 /// The pairs; how Kafka stands to the floor is in the cells of producing and consuming.
 const PAIRS: &[System] = &[System::OttlaOs, System::Floor];
 
+/// Rounds of the cells that combine factors: a run has to end.
+const PAIRWISE_ROUNDS: u32 = 2;
+
 /// How much is done; a whole run is meant to stay within 75 minutes, a quick one within two.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -33,6 +36,8 @@ pub struct Size {
     pub warm_memory_bytes: usize,
     /// Warm-up after a start, and before a latency is timed.
     pub warm_up_s: f64,
+    /// How long Kafka does what a cell measures before it is measured.
+    pub rehearsal_s: f64,
     /// How often a warm-up is repeated at most, while it still gains something.
     pub warm_ups_max: u32,
     /// How long a latency is timed.
@@ -52,12 +57,13 @@ impl Size {
         pair_rounds: 5,
         wide_rounds: 2,
         bytes: 1 << 30,
-        seconds: 2.5,
-        tail_s: 5.0,
+        seconds: 2.0,
+        tail_s: 4.0,
         warm_memory_bytes: 3 << 29,
         warm_up_s: 3.0,
+        rehearsal_s: 1.5,
         warm_ups_max: 12,
-        latency_s: 12.0,
+        latency_s: 10.0,
         many: 10_000,
         watch_s: 6.0,
         sample: false,
@@ -72,6 +78,7 @@ impl Size {
         tail_s: 0.5,
         warm_memory_bytes: 16 << 20,
         warm_up_s: 0.2,
+        rehearsal_s: 0.2,
         warm_ups_max: 1,
         latency_s: 0.5,
         many: 100,
@@ -113,6 +120,8 @@ pub struct Spec {
     pub name: String,
     /// Which of the group's systems do it.
     pub systems: &'static [System],
+    /// How often at most, if the group has more rounds.
+    pub rounds_max: u32,
     /// What is done, in a sentence.
     pub about: String,
     /// What distinguishes it, by name.
@@ -179,8 +188,7 @@ pub struct Flow {
     pub batch_bytes: u32,
 }
 
-/// What the client may hold back, KiB: a quarter of its default, or the slowest cells would go on for half a minute after
-/// their time until all is sent.
+/// What the client may hold back, KiB: a quarter of its default, which would fill memory in the slowest cells.
 const QUEUE_KIB: u32 = 256 << 10;
 
 impl Flow {
@@ -274,12 +282,19 @@ fn of(systems: &'static [System], cells: Vec<Spec>) -> Vec<Spec> {
 
 fn spec(name: impl Into<String>, about: impl Into<String>, parameters: &[(&str, u64)], work: Work) -> Spec {
     let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-    Spec { name: name.into(), systems: NOT_FLUSHING, about: about.into(), parameters, work }
+    Spec { name: name.into(), systems: NOT_FLUSHING, rounds_max: u32::MAX, about: about.into(), parameters, work }
 }
 
 fn flow(name: impl Into<String>, flow: Flow) -> Spec {
     let about = format!("Produce: {}.", flow.words());
-    Spec { name: name.into(), systems: NOT_FLUSHING, about, parameters: flow.parameters(), work: Work::Produce(flow) }
+    Spec {
+        name: name.into(),
+        systems: NOT_FLUSHING,
+        rounds_max: u32::MAX,
+        about,
+        parameters: flow.parameters(),
+        work: Work::Produce(flow),
+    }
 }
 
 /// The base, each factor alone, and the pairs of all factors.
@@ -294,7 +309,7 @@ fn produce_cells() -> Vec<Spec> {
     cells.extend(pairwise().into_iter().map(|one| {
         let (batch, codec) = (if one.linger_ms == 0 { "small" } else { "large" }, one.codec);
         let name = format!("produce/{}b-{}p-acks-{}-{codec}-{batch}", one.record_bytes, one.partitions, one.acks);
-        flow(name, one)
+        Spec { rounds_max: PAIRWISE_ROUNDS, ..flow(name, one) }
     }));
     cells
 }
@@ -339,7 +354,7 @@ fn consume() -> Vec<Spec> {
             Work::Read { consumers: consumers as u32, cold: false },
         ));
     }
-    for consumers in [1, 4] {
+    for consumers in [1, 4, 16] {
         cells.push(spec(
             format!("consume/cold-{consumers}"),
             format!("{consumers} read the same records of 1 KiB, none of which is in memory."),
@@ -369,8 +384,7 @@ fn latency() -> Vec<Spec> {
         &[("rate", 1_000)],
         Work::Latency { rate: 1_000.0, beside: true },
     ));
-    // Before the one that starts a system of its own.
-    cells.insert(cells.len() - 1, durable);
+    cells.push(durable);
     cells
 }
 
@@ -379,8 +393,8 @@ fn start(size: Size) -> Vec<Spec> {
     vec![
         spec(
             "start/empty",
-            "From the spawning of the process to its first answer, on a formatted, empty directory; the size of what is \
-             installed.",
+            "From the spawning of the process to its first answer, on an empty directory, which Kafka has formatted; the size \
+             of what is installed.",
             &[],
             Work::Start { partitions: 0, unflushed: 0 },
         ),
@@ -494,7 +508,14 @@ fn drawn(seed: u64) -> Spec {
     let flow = Flow { record_bytes, partitions, acks, codec, linger_ms, batch_bytes };
     let about = format!("Drawn by seed {seed}: {}; then one consumer reads it.", flow.words());
     let name = "drawn/produce-and-consume".to_owned();
-    Spec { name, systems: NOT_FLUSHING, about, parameters: flow.parameters(), work: Work::Drawn(flow) }
+    Spec {
+        name,
+        systems: NOT_FLUSHING,
+        rounds_max: u32::MAX,
+        about,
+        parameters: flow.parameters(),
+        work: Work::Drawn(flow),
+    }
 }
 
 #[cfg(test)]

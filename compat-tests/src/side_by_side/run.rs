@@ -51,14 +51,15 @@ impl Whole {
                     continue;
                 }
                 let missing: Vec<usize> = (0..specs.len())
-                    .filter(|at| specs[*at].systems.contains(&system))
+                    .filter(|at| specs[*at].systems.contains(&system) && round <= specs[*at].rounds_max)
                     .filter(|at| !cells[*at].has(system.name(), round))
                     .filter(|at| !cells[*at].cannot.contains_key(system.name()))
                     .collect();
                 if missing.is_empty() {
                     continue;
                 }
-                broken += self.turn(group, system, round, &specs, &turned(group, round, missing), &mut cells)?;
+                broken +=
+                    self.turn(group, system, round, &specs, &turned(group, &specs, round, missing), &mut cells)?;
             }
         }
         Ok(broken)
@@ -113,6 +114,10 @@ impl Whole {
                 Err(Trouble::Cannot(why)) => {
                     say(&format!("{name} {took:5.1} s  cannot: {why}"));
                     cell.cannot.insert(system.name().to_owned(), why);
+                    if matches!(spec.work, Work::Wide(..)) {
+                        // It is still busy with what it couldn't do.
+                        host.end();
+                    }
                 }
                 Err(Trouble::Broken(why)) => {
                     say(&format!("{name} {took:5.1} s  FAILED: {why}"));
@@ -129,14 +134,17 @@ impl Whole {
 }
 
 /// Another cell comes first in each round, where the order doesn't matter: what a system is still learning then falls on
-/// different ones.
-fn turned(group: &Group, round: u32, mut cells: Vec<usize>) -> Vec<usize> {
+/// different ones. Those that a system of its own is started for come last: what shares one isn't interrupted.
+pub(super) fn turned(group: &Group, specs: &[&Spec], round: u32, cells: Vec<usize>) -> Vec<usize> {
+    let own = |at: &usize| matches!(specs[*at].work, Work::Latency { beside: true, .. });
+    let (last, mut cells): (Vec<usize>, Vec<usize>) = cells.into_iter().partition(own);
     let shared = cells.len() > 1 && group.cells.iter().any(|cell| matches!(cell.work, Work::Produce(_)));
     if shared {
         let by = (round as usize - 1) * cells.len() / group.rounds.max(1) as usize;
         let length = cells.len();
         cells.rotate_left(by % length);
     }
+    cells.extend(last);
     cells
 }
 
@@ -156,11 +164,13 @@ struct Host<'a> {
     readable: Option<u64>,
     /// The system with very many partitions.
     wide: Option<(Site, WideHost)>,
+    /// Why it didn't come about: that takes minutes, and is not tried again for each cell of the turn.
+    no_wide: Option<String>,
 }
 
 impl<'a> Host<'a> {
     fn new(whole: &'a Whole, group: &'a Group, system: System) -> Self {
-        Host { whole, group, system, dir: None, running: None, topics: 0, readable: None, wide: None }
+        Host { whole, group, system, dir: None, running: None, topics: 0, readable: None, wide: None, no_wide: None }
     }
 
     fn measure(&mut self, spec: &Spec) -> Outcome {
@@ -190,11 +200,14 @@ impl<'a> Host<'a> {
     /// On the system with very many partitions that the cells of this turn share.
     fn wide(&mut self, count: u32, step: &Wide) -> Outcome {
         let bench = &self.whole.bench;
+        if let Some(why) = &self.no_wide {
+            return Err(Trouble::Broken(why.clone()));
+        }
         if self.wide.is_none() {
             self.end();
             let dir = self.directory()?;
             let site = Site::new(&bench.programs, self.system, &dir.path().join("site"), &[])?;
-            let host = WideHost::start(bench, &site, count)?;
+            let host = WideHost::start(bench, &site, count).inspect_err(|why| self.no_wide = Some(why.clone()))?;
             self.dir = Some(dir);
             self.wide = Some((site, host));
         }

@@ -72,9 +72,9 @@ impl System {
 
     /// All settings for the docs, the options of its JVM among them.
     pub fn described(self) -> Vec<String> {
-        // The port, and where data lies, are set for each of them.
         let mut lines: Vec<String> = self.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
-        if matches!(self, System::Kafka | System::KafkaFlush) {
+        lines.push("listeners and data: free ports on loopback, a fresh directory".to_owned());
+        if self.is_kafka() {
             lines.push(format!("KAFKA_HEAP_OPTS={KAFKA_HEAP}"));
             lines.push(format!("KAFKA_JVM_PERFORMANCE_OPTS={KAFKA_JVM}"));
             lines.push("process.roles=broker,controller".to_owned());

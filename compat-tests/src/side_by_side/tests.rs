@@ -50,6 +50,7 @@ fn cell(whole: &Whole) -> Result<Cell, String> {
     let spec = Spec {
         name: "scale/idle".to_owned(),
         systems: &[],
+        rounds_max: 1,
         about: "Idle.".to_owned(),
         parameters: BTreeMap::new(),
         work,
@@ -74,6 +75,22 @@ fn a_resumed_run_keeps_what_was_measured_on_the_same_commit_and_nothing_else() {
     let error = cell(&whole(dir.path(), true)).expect_err("a broken file is not overwritten in silence");
     assert!(error.contains("idle.json"), "{error}");
     assert!(load::<Cell>(&path).is_err() && cells(dir.path()).is_err());
+}
+
+#[test]
+fn each_round_has_every_cell_once_in_another_order_and_those_apart_last() {
+    let groups = plan::groups(Size::FULL, 0);
+    let group = groups.iter().find(|group| group.name.contains("produce")).expect("the shared group");
+    let specs: Vec<&Spec> = group.cells.iter().collect();
+    let orders: Vec<Vec<usize>> =
+        (1..=group.rounds).map(|round| run::turned(group, &specs, round, (0..specs.len()).collect())).collect();
+    for order in &orders {
+        assert_eq!(specs[*order.last().expect("cells")].name, "latency/checkpoints");
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..specs.len()), "{order:?}");
+    }
+    assert!(orders[0][0] != orders[1][0] && orders[1][0] != orders[2][0], "{orders:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! for what has arrived only: requests are read by hand because a generated decoder believes the length of an array.
 
 use super::connection::{Request, SERVED};
+use super::log::Log;
 use super::topics::{Topic, Topics};
 use super::wire::{Reader, begin_answer, end_answer, malformed};
 use bytes::BytesMut;
@@ -180,7 +181,7 @@ fn list_offset(topic: Option<&Topic>, index: i32, timestamp: i64) -> ListOffsets
     let offset = match (log, timestamp) {
         (None, _) => Err(ResponseError::UnknownTopicOrPartition),
         (Some(log), LATEST) => Ok(log.end()),
-        (Some(log), EARLIEST) => Ok(log.start()),
+        (Some(_), EARLIEST) => Ok(Log::START),
         (Some(_), _) => Err(ResponseError::UnsupportedForMessageFormat),
     };
     ListOffsetsPartitionResponse::default()

@@ -2,13 +2,12 @@
 //! less than the client wants, the plan is made again with each arrival until the client's patience ends.
 
 use super::connection::Request;
-use super::log::Run;
+use super::log::{Log, Run};
 use super::outgoing::Outgoing;
 use super::topics::{Topic, Topics};
 use super::wire::{LENGTH_BYTES, Put, Reader, malformed};
 use kafka_protocol::ResponseError;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Since when a field is there: in the request, in the answer, or in both.
@@ -73,7 +72,7 @@ pub(super) fn fetch(
         out.i16(0)?;
         out.i32(NO_SESSION)?;
     }
-    let mut sender = Sender { topics, version, out, topic: None };
+    let mut sender = Sender { version, out };
     let mut planned = plan.drain(..);
     walk(list, version, |asked| sender.send(&asked, &mut planned))
 }
@@ -173,7 +172,7 @@ impl Planned {
             let error = ResponseError::UnknownTopicOrPartition.code();
             return Planned { error, start: NO_OFFSET, end: NO_OFFSET, run: None };
         };
-        let (start, end) = (log.start(), log.end());
+        let (start, end) = (Log::START, log.end());
         match log.plan(offset, limit, at_least_one) {
             Ok(run) => Planned { error: 0, start, end, run },
             Err(error) => Planned { error: error.code(), start, end, run: None },
@@ -195,10 +194,8 @@ fn answer_partition_bytes(version: i16) -> usize {
 
 /// Sends what was planned.
 struct Sender<'a, 'b> {
-    topics: &'a Topics,
     version: i16,
     out: &'a mut Outgoing<'b>,
-    topic: Option<Arc<Topic>>,
 }
 
 impl Sender<'_, '_> {
@@ -206,7 +203,6 @@ impl Sender<'_, '_> {
         match *asked {
             Asked::Topics(count) => self.out.count(count),
             Asked::Topic { name, partitions } => {
-                self.topic = if self.topics.wraps() { self.topics.get(name) } else { None };
                 self.out.string(name)?;
                 self.out.count(partitions)
             }
@@ -231,31 +227,19 @@ impl Sender<'_, '_> {
             self.out.i32(NO_REPLICA)?;
         }
         match &planned.run {
-            Some(run) => self.run(index, run),
+            Some(run) => self.run(run),
             None => self.out.count(0),
         }
     }
 
-    fn run(&mut self, index: i32, run: &Run) -> io::Result<()> {
+    fn run(&mut self, run: &Run) -> io::Result<()> {
         self.out.count(run.bytes)?;
         let (mut position, mut left) = (run.position, run.bytes);
         while left > 0 {
             let piece = self.out.put_piece(&run.file, position, left)?;
-            self.must_be_intact(index, run)?;
             position += piece as u64;
             left -= piece;
         }
         Ok(())
-    }
-
-    /// Where files wrap, what was just read may have been overwritten meanwhile. The answer has begun, so all that is left
-    /// is to end the connection; the client asks again and learns that its offset is gone.
-    fn must_be_intact(&self, index: i32, run: &Run) -> io::Result<()> {
-        let Some(topic) = &self.topic else { return Ok(()) };
-        let start = topic.partition(index).map(|log| log.start());
-        match start.is_some_and(|start| start <= run.base_offset) {
-            true => Ok(()),
-            false => Err(io::Error::other("overwritten while it was read")),
-        }
     }
 }

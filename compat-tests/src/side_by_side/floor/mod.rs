@@ -34,7 +34,6 @@ use crate::report::say;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,7 +45,7 @@ use topics::Topics;
 const CONNECTIONS_MAX: usize = 4096;
 /// The pause after a connection that could not be taken, such as when there are no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
-const USAGE: &str = "side-by-side floor --port P --dir DIR [--wrap-bytes B]";
+const USAGE: &str = "side-by-side floor --port P --dir DIR";
 const EXIT_USAGE: u8 = 64;
 
 /// A floor that listens. Its threads live until the process ends.
@@ -57,16 +56,12 @@ pub struct Floor {
 
 impl Floor {
     /// Listens on `port` of the loopback interface, or on a free one if it is 0. Each partition has a file in `dir`,
-    /// which is created when it is missing.
-    ///
-    /// With `wrap_bytes`, a partition's file begins again at its start when it would grow beyond that, and what it
-    /// overwrites is no longer readable; a file that is there already is overwritten in place, so that its pages are
-    /// warm. Without, a file that is there already is cut to nothing first.
-    pub fn start(port: u16, dir: &Path, wrap_bytes: Option<NonZeroU64>) -> io::Result<Self> {
+    /// which is created when it is missing. A file that is there already is cut to nothing first.
+    pub fn start(port: u16, dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
-        let topics = Arc::new(Topics::new(dir.to_owned(), wrap_bytes));
+        let topics = Arc::new(Topics::new(dir.to_owned()));
         let accepts =
             std::thread::Builder::new().name("accept".to_owned()).spawn(move || accept(&listener, address, &topics))?;
         Ok(Floor { address, accepts })
@@ -114,7 +109,7 @@ pub fn main(words: &[String]) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match Floor::start(options.port, &options.dir, options.wrap_bytes) {
+    match Floor::start(options.port, &options.dir) {
         Ok(floor) => {
             say(&format!("floor ready on {}", floor.address()));
             floor.serve();
@@ -127,7 +122,6 @@ pub fn main(words: &[String]) -> ExitCode {
 struct Options {
     port: u16,
     dir: PathBuf,
-    wrap_bytes: Option<NonZeroU64>,
 }
 
 impl Options {
@@ -140,11 +134,9 @@ impl Options {
         let mut need = |name: &str| named.remove(name).ok_or_else(|| format!("{name} is missing"));
         let port = need("--port")?.parse().map_err(|_| "--port is no port")?;
         let dir = need("--dir")?.into();
-        let wrap_bytes = named.remove("--wrap-bytes").map(str::parse).transpose();
-        let wrap_bytes = wrap_bytes.map_err(|_| "--wrap-bytes is no number of bytes")?;
         match named.keys().next() {
             Some(name) => Err(format!("{name} is not known")),
-            None => Ok(Options { port, dir, wrap_bytes }),
+            None => Ok(Options { port, dir }),
         }
     }
 }

@@ -22,8 +22,7 @@ impl<'a> Outgoing<'a> {
         Outgoing { stream, buffer: vec![0; PIECE_BYTES].into_boxed_slice(), used: 0 }
     }
 
-    /// Copies as much of a file's range as there is room for, at least one byte of it, and says how much. Nothing of it
-    /// has left before the next call.
+    /// Copies as much of a file's range as there is room for, at least one byte of it, and says how much.
     pub(super) fn put_piece(&mut self, file: &File, position: u64, length: usize) -> io::Result<usize> {
         if self.used == self.buffer.len() {
             self.flush()?;

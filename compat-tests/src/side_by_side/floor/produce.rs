@@ -1,6 +1,7 @@
 //! Produce, versions 3 to 7: check the batch, write its offset into it, append it, answer. The versions below 3 are listed
 //! for clients that want to see them, and are not served.
 
+use super::log::Log;
 use super::topics::{Topic, Topics};
 use super::wire::{Put, Reader, begin_answer, end_answer, malformed};
 use super::{batch, connection::Request};
@@ -57,24 +58,23 @@ pub(super) fn produce(topics: &Topics, request: Request<'_>, answer: &mut Vec<u8
     }
 }
 
-/// The batch's first offset and the log's start.
-fn append(topic: Option<&Arc<Topic>>, index: i32, batch: &mut [u8]) -> Result<(i64, i64), ResponseError> {
+/// The batch's first offset.
+fn append(topic: Option<&Arc<Topic>>, index: i32, batch: &mut [u8]) -> Result<i64, ResponseError> {
     let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
     let offsets = batch::offsets_of(batch)?;
     let mut log = topic.partition(index).ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let base_offset = log.append(batch, offsets)?;
-    Ok((base_offset, log.start()))
+    log.append(batch, offsets)
 }
 
 fn put_partition(
     answer: &mut Vec<u8>,
     version: i16,
     index: i32,
-    appended: Result<(i64, i64), ResponseError>,
+    appended: Result<i64, ResponseError>,
 ) -> io::Result<()> {
-    let (error, (base_offset, start)) = match appended {
-        Ok(offsets) => (0, offsets),
-        Err(error) => (error.code(), (NO_OFFSET, NO_OFFSET)),
+    let (error, base_offset, start) = match appended {
+        Ok(base_offset) => (0, base_offset, Log::START),
+        Err(error) => (error.code(), NO_OFFSET, NO_OFFSET),
     };
     answer.i32(index)?;
     answer.i16(error)?;

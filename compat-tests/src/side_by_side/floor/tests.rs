@@ -1,5 +1,5 @@
 //! A floor in this process behind the `rdkafka` crate: what is produced is read back, by each kind of acknowledgement and
-//! codec, at the tail and across a wrap; what is no request ends its own connection only.
+//! codec, and at the tail; what is no request ends its own connection only.
 
 use super::Floor;
 use crate::admin::create_topic;
@@ -14,7 +14,6 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -25,9 +24,9 @@ const PARTITIONS: i32 = 4;
 const RECORDS: usize = 10_000;
 const VALUE_BYTES: usize = 1024;
 
-fn floor(wrap_bytes: Option<u64>) -> (Floor, String, TempDir) {
+fn floor() -> (Floor, String, TempDir) {
     let dir = tempfile::tempdir().expect("a directory");
-    let floor = Floor::start(0, dir.path(), wrap_bytes.and_then(NonZeroU64::new)).expect("a floor");
+    let floor = Floor::start(0, dir.path()).expect("a floor");
     let bootstrap = floor.address().to_string();
     (floor, bootstrap, dir)
 }
@@ -83,9 +82,9 @@ fn consumer(bootstrap: &str, topic: &str, partitions: i32, offset: Offset) -> Ba
 }
 
 /// Reads `count` records and checks each against its place, given that they were produced round robin from number 0 on.
-fn check(consumer: &BaseConsumer, partitions: i32, first: i64, count: usize) {
+fn check(consumer: &BaseConsumer, partitions: i32, count: usize) {
     let deadline = Instant::now() + WAIT;
-    let mut next = vec![first; usize::try_from(partitions).expect("small")];
+    let mut next = vec![0; usize::try_from(partitions).expect("small")];
     for read in 0..count {
         let left = deadline.saturating_duration_since(Instant::now());
         let message = consumer.poll(left).unwrap_or_else(|| panic!("{read} of {count} came")).expect("no error");
@@ -99,26 +98,26 @@ fn check(consumer: &BaseConsumer, partitions: i32, first: i64, count: usize) {
 
 #[test]
 fn what_is_produced_is_read_back() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     for (acks, codec) in [("all", "none"), ("all", "lz4"), ("1", "zstd"), ("1", "gzip"), ("all", "snappy")] {
         let topic = format!("read-back-{acks}-{codec}");
         create_topic(&bootstrap, &topic, PARTITIONS, &[]).expect("created");
         produce(&bootstrap, &topic, PARTITIONS, acks, codec, 0..RECORDS);
-        check(&consumer(&bootstrap, &topic, PARTITIONS, Offset::Offset(0)), PARTITIONS, 0, RECORDS);
+        check(&consumer(&bootstrap, &topic, PARTITIONS, Offset::Offset(0)), PARTITIONS, RECORDS);
     }
 }
 
 #[test]
 fn nothing_is_answered_without_acks() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     create_topic(&bootstrap, "no-acks", PARTITIONS, &[]).expect("created");
     produce(&bootstrap, "no-acks", PARTITIONS, "0", "none", 0..RECORDS);
-    check(&consumer(&bootstrap, "no-acks", PARTITIONS, Offset::Beginning), PARTITIONS, 0, RECORDS);
+    check(&consumer(&bootstrap, "no-acks", PARTITIONS, Offset::Beginning), PARTITIONS, RECORDS);
 }
 
 #[test]
 fn compressed_batches_stay_compressed() {
-    let (_floor, bootstrap, dir) = floor(None);
+    let (_floor, bootstrap, dir) = floor();
     create_topic(&bootstrap, "small", 1, &[]).expect("created");
     produce(&bootstrap, "small", 1, "all", "lz4", 0..RECORDS);
     let bytes = std::fs::metadata(dir.path().join("small-0.log")).expect("a file").len();
@@ -127,16 +126,16 @@ fn compressed_batches_stay_compressed() {
 
 #[test]
 fn a_topic_that_is_named_exists() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     produce(&bootstrap, "named", 1, "all", "none", 0..10);
-    check(&consumer(&bootstrap, "named", 1, Offset::Beginning), 1, 0, 10);
+    check(&consumer(&bootstrap, "named", 1, Offset::Beginning), 1, 10);
     let error = create_topic(&bootstrap, "named", 1, &[]).expect_err("it is there");
     assert!(error.contains("TopicAlreadyExists"), "{error}");
 }
 
 #[test]
 fn a_reader_at_the_tail_gets_what_comes_later() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     create_topic(&bootstrap, "tail", 1, &[]).expect("created");
     let consumer = consumer(&bootstrap, "tail", 1, Offset::Offset(0));
     // Long enough that its fetch waits.
@@ -150,22 +149,16 @@ fn a_reader_at_the_tail_gets_what_comes_later() {
 }
 
 #[test]
-fn a_partition_goes_on_across_its_wrap() {
-    const WRAP_BYTES: u64 = 3 << 20;
-    let (_floor, bootstrap, dir) = floor(Some(WRAP_BYTES));
-    create_topic(&bootstrap, "wrap", 1, &[]).expect("created");
-    produce(&bootstrap, "wrap", 1, "all", "none", 0..RECORDS);
-    assert!(std::fs::metadata(dir.path().join("wrap-0.log")).expect("a file").len() <= WRAP_BYTES);
-    let reader = consumer(&bootstrap, "wrap", 1, Offset::Beginning);
-    let (start, end) = reader.fetch_watermarks("wrap", 0, WAIT).expect("watermarks");
-    assert_eq!(end, i64::try_from(RECORDS).expect("small"));
-    let readable = usize::try_from(end - start).expect("the start is before the end");
-    assert!((VALUE_BYTES * readable) as u64 > WRAP_BYTES / 4 && start > 0, "from {start} to {end}");
-    check(&reader, 1, start, readable);
-    let gone = consumer(&bootstrap, "wrap", 1, Offset::Offset(0)).poll(WAIT).expect("an answer").map(drop);
+fn the_watermarks_are_told_and_an_offset_beyond_them_is_out_of_range() {
+    let (_floor, bootstrap, _dir) = floor();
+    create_topic(&bootstrap, "range", 1, &[]).expect("created");
+    produce(&bootstrap, "range", 1, "all", "none", 0..10);
+    let beyond = consumer(&bootstrap, "range", 1, Offset::Offset(11));
+    assert_eq!(beyond.fetch_watermarks("range", 0, WAIT).expect("watermarks"), (0, 10));
+    let answer = beyond.poll(WAIT).expect("an answer").map(drop);
     let out_of_range = [RDKafkaErrorCode::AutoOffsetReset, RDKafkaErrorCode::OffsetOutOfRange];
-    let code = gone.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-    assert!(code.is_some_and(|code| out_of_range.contains(&code)), "{gone:?}");
+    let code = answer.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+    assert!(code.is_some_and(|code| out_of_range.contains(&code)), "{answer:?}");
 }
 
 fn connect(bootstrap: &str) -> TcpStream {
@@ -203,7 +196,7 @@ const CREATE_TOPICS: i16 = 19;
 
 #[test]
 fn what_is_no_request_ends_its_connection_only() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     let mut other = connect(&bootstrap);
     let produce_cut_short = frame(PRODUCE, 7, 1, b"\xff\xff\xff\xff\0\0\x75\x30\0\0\0\x01\0\x09topic");
     let array_without_end = frame(PRODUCE, 7, 1, b"\xff\xff\xff\xff\0\0\x75\x30\x7f\xff\xff\xff");
@@ -239,7 +232,7 @@ fn what_is_no_request_ends_its_connection_only() {
 #[test]
 fn answers_come_in_order_and_a_new_version_is_told_the_old_ones() {
     const REQUESTS: i32 = 5_000;
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     let mut stream = connect(&bootstrap);
     let mut writer = stream.try_clone().expect("a second handle");
     let version = |correlation: i32| if correlation % 2 == 0 { 0 } else { 4 };
@@ -266,7 +259,7 @@ fn produce_frame(name: &str, correlation: i32, batch: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_damaged_batch_is_refused_and_the_next_one_is_taken() {
-    let (_floor, bootstrap, _dir) = floor(None);
+    let (_floor, bootstrap, _dir) = floor();
     create_topic(&bootstrap, "t", 1, &[]).expect("created");
     let batch = raw_producer::batch(10, 100);
     let mut damaged = batch.to_vec();

@@ -4,7 +4,6 @@
 use super::log::Log;
 use kafka_protocol::ResponseError;
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
@@ -18,7 +17,6 @@ const NAME_BYTES_MAX: usize = 249;
 /// All topics.
 pub(super) struct Topics {
     dir: PathBuf,
-    wrap_bytes: Option<NonZeroU64>,
     topics: RwLock<HashMap<String, Arc<Topic>>>,
     /// Woken by each produce request.
     pub(super) arrivals: Arrivals,
@@ -41,13 +39,8 @@ impl Topic {
 }
 
 impl Topics {
-    pub(super) fn new(dir: PathBuf, wrap_bytes: Option<NonZeroU64>) -> Self {
-        Topics { dir, wrap_bytes, topics: RwLock::default(), arrivals: Arrivals::default() }
-    }
-
-    /// Whether the partitions' files wrap, so that what is being read may be overwritten.
-    pub(super) fn wraps(&self) -> bool {
-        self.wrap_bytes.is_some()
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Topics { dir, topics: RwLock::default(), arrivals: Arrivals::default() }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Topic>> {
@@ -86,7 +79,7 @@ impl Topics {
             return Err(ResponseError::PolicyViolation);
         }
         let path = |index: usize| self.dir.join(format!("{name}-{index}.log"));
-        let logs = (0..partitions).map(|index| Mutex::new(Log::new(path(index), self.wrap_bytes)));
+        let logs = (0..partitions).map(|index| Mutex::new(Log::new(path(index))));
         let topic = Arc::new(Topic(logs.collect()));
         topics.insert(name.to_owned(), Arc::clone(&topic));
         Ok(topic)

@@ -61,6 +61,8 @@ pub struct Percentiles {
 pub struct Done {
     /// From a record's moment to its acknowledgement.
     pub produce: Percentiles,
+    /// The median of it over the records of the first and of the second half, ms.
+    pub produce_halves_p50: [f64; 2],
     /// From a record's moment to its arrival at the consumer.
     pub end_to_end: Percentiles,
     /// How late the client itself came to send a record at worst, ms; it is part of the record's time.
@@ -71,7 +73,8 @@ pub struct Done {
 struct Times {
     begun: Instant,
     from_ns: AtomicU64,
-    produce_ns: Mutex<Vec<u64>>,
+    /// Moment and time of each.
+    produce_ns: Mutex<Vec<(u64, u64)>>,
     failed: AtomicU64,
     /// Timed records that the consumer has seen.
     arrived: AtomicU64,
@@ -95,7 +98,7 @@ impl ProducerContext for Deliveries {
         if result.is_err() {
             times.failed.fetch_add(1, Ordering::Relaxed);
         } else if moment >= times.from_ns.load(Ordering::Relaxed) {
-            times.produce_ns.lock().expect("no holder panicked").push(times.now_ns().saturating_sub(moment));
+            times.produce_ns.lock().expect("no holder panicked").push((moment, times.now_ns().saturating_sub(moment)));
         }
     }
 }
@@ -133,9 +136,15 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
         if (seen.len() as u64) < sent.records {
             return Err(format!("{} of {} records arrived at the consumer", seen.len(), sent.records));
         }
-        let produce = percentiles(std::mem::take(&mut *times.produce_ns.lock().expect("no holder panicked")));
+        let produce = std::mem::take(&mut *times.produce_ns.lock().expect("no holder panicked"));
+        let middle = times.from_ns.load(Ordering::Relaxed) + (job.seconds * 1e9 / 2.0) as u64;
         match times.failed.load(Ordering::Relaxed) {
-            0 => Ok(Done { produce, end_to_end: percentiles(seen), late_max_ms: sent.late_max_ns as f64 / 1e6 }),
+            0 => Ok(Done {
+                produce_halves_p50: halves_p50(&produce, middle),
+                produce: percentiles(produce.into_iter().map(|(_, time)| time).collect()),
+                end_to_end: percentiles(seen),
+                late_max_ms: sent.late_max_ns as f64 / 1e6,
+            }),
             failed => Err(format!("{failed} records were refused")),
         }
     })
@@ -163,10 +172,7 @@ fn send_all(
             if moment as f64 >= first_ns as f64 + seconds * 1e9 {
                 return Ok(Sent { records: number, late_max_ns });
             }
-            let wait = Duration::from_nanos(moment.saturating_sub(times.now_ns()));
-            if wait >= SLEEP_LEAST {
-                std::thread::sleep(wait);
-            }
+            wait_for(times, moment);
             late_max_ns = late_max_ns.max(times.now_ns().saturating_sub(moment));
             value.copy_from_slice(payload.value());
             value[..STAMP_BYTES].copy_from_slice(&moment.to_be_bytes());
@@ -185,6 +191,17 @@ fn send_all(
     let sent = send(first, job.seconds)?;
     producer.flush(CLIENT_WAIT).map_err(|error| format!("flush: {error}"))?;
     Ok(sent)
+}
+
+/// No record goes before its moment: what a sleep doesn't resolve is waited for awake.
+fn wait_for(times: &Times, moment: u64) {
+    let wait = Duration::from_nanos(moment.saturating_sub(times.now_ns()));
+    if wait >= SLEEP_LEAST {
+        std::thread::sleep(wait);
+    }
+    while times.now_ns() < moment {
+        std::hint::spin_loop();
+    }
 }
 
 fn tail(job: &Job) -> Result<BaseConsumer, String> {
@@ -227,9 +244,21 @@ fn percentiles(mut times_ns: Vec<u64>) -> Percentiles {
     Percentiles { p50: at(500), p99: at(990), p999: at(999), max: at(1000) }
 }
 
+/// The medians of the times of records whose moment lies before and after `middle`, ms.
+fn halves_p50(times_ns: &[(u64, u64)], middle: u64) -> [f64; 2] {
+    let (first, second): (Vec<_>, Vec<_>) = times_ns.iter().partition(|(moment, _)| *moment < middle);
+    [first, second].map(|half| percentiles(half.into_iter().map(|(_, time)| time).collect()).p50)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_are_told_apart_by_the_moment_and_not_by_the_answer() {
+        let times = [(3, 9_000_000), (0, 1_000_000), (1, 3_000_000), (4, 8_000_000)];
+        assert_eq!(halves_p50(&times, 3), [1.0, 8.0]);
+    }
 
     #[test]
     fn percentiles_are_those_of_the_sorted_times() {

@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 
 /// A pause while the client's queue is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_micros(500);
-/// Records between two looks at the clock.
-const CLOCK_EVERY: u64 = 64;
+/// Records between two looks at the clock at most.
+const CLOCK_EVERY_MAX: u64 = 64;
+/// Looks at the clock in a second at least, where a rate is kept.
+const LOOKS_PER_S: f64 = 20.0;
 
 /// A liveness bound for the first record of each partition: with very many Kafka takes minutes.
 const FIRST_WAIT: Duration = Duration::from_secs(240);
@@ -60,6 +62,8 @@ pub struct Done {
 struct Counts {
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// Never sent, because the time was over.
+    purged: AtomicU64,
 }
 
 struct Deliveries(Arc<Counts>);
@@ -70,12 +74,17 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let count = if result.is_ok() { &self.0.acknowledged } else { &self.0.failed };
+        let count = match result {
+            Ok(_) => &self.0.acknowledged,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue), _)) => &self.0.purged,
+            Err(_) => &self.0.failed,
+        };
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Produces. One record to each partition goes before it is ready, so that files and connections exist.
+/// Produces. One record to each partition goes before it is ready, so that files and connections exist. What waits in the
+/// client when the time of a load without a rate is over is never sent: with a slow broker it would go on for much longer.
 pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &job.bootstrap);
@@ -92,14 +101,23 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
     ready();
     let begun = Instant::now();
     let records_max = job.bytes_max / job.record_bytes as u64;
+    let clock_every = job.rate.map_or(CLOCK_EVERY_MAX, clock_every);
     let mut sent = 0;
-    while sent < records_max && (sent % CLOCK_EVERY != 0 || begun.elapsed().as_secs_f64() < job.seconds_max) {
-        if let Some(rate) = job.rate.filter(|_| sent % CLOCK_EVERY == 0) {
-            until(begun, Duration::from_secs_f64(sent as f64 / rate));
+    while sent < records_max {
+        if sent % clock_every == 0 {
+            if let Some(rate) = job.rate {
+                until(begun, Duration::from_secs_f64((sent as f64 / rate).min(job.seconds_max)));
+            }
+            if begun.elapsed().as_secs_f64() >= job.seconds_max {
+                break;
+            }
         }
         let partition = i32::try_from(sent % u64::from(job.partitions.unsigned_abs())).expect("an i32");
         send(&producer, &job.topic, partition, payload.value())?;
         sent += 1;
+    }
+    if job.rate.is_none() && sent < records_max {
+        producer.purge(PurgeConfig::default().queue());
     }
     flush(&producer, CLIENT_WAIT)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -108,6 +126,11 @@ pub fn run(job: &Job, ready: &dyn Fn()) -> Result<Done, String> {
         0 => Ok(Done { records, bytes: records * job.record_bytes as u64, seconds }),
         failed => Err(format!("{failed} records were refused")),
     }
+}
+
+/// Records between two looks at the clock at this rate: few, so that a slow one doesn't go in bursts.
+fn clock_every(rate: f64) -> u64 {
+    ((rate / LOOKS_PER_S) as u64).clamp(1, CLOCK_EVERY_MAX)
 }
 
 fn flush(producer: &ThreadedProducer<Deliveries>, within: Duration) -> Result<(), String> {
@@ -125,5 +148,15 @@ fn send(producer: &ThreadedProducer<Deliveries>, topic: &str, partition: i32, va
             }
             Err((error, _)) => return Err(format!("send: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_rate_is_kept_record_by_record_and_a_fast_one_in_small_bursts() {
+        assert_eq!([0.5, 10.0, 100.0, 1_000.0, 1e6].map(clock_every), [1, 1, 5, 50, CLOCK_EVERY_MAX]);
     }
 }

@@ -3,12 +3,12 @@
 use super::axis::Axis;
 use super::figures::{self, Spread};
 use super::svg::{self, Anchor, Canvas};
-use super::systems::System;
+use super::systems::{self, System};
 
 /// One bar.
 pub struct Bar {
     /// Whose.
-    pub system: &'static System,
+    pub system: System,
     /// Its length, and its whisker.
     pub spread: Spread,
     /// Digits after the point of the number behind it.
@@ -90,7 +90,7 @@ pub fn draw(title: &str, groups: &[Group], always_log: bool) -> String {
 fn draw_bar(canvas: &mut Canvas, across: &Across, bar: &Bar, top: f64) {
     let Spread { median, min, max, rounds } = bar.spread;
     let (middle, end) = (top + BAR / 2.0, across.at(median));
-    canvas.rect((across.left, top), (end - across.left, BAR), bar.system.colour);
+    canvas.rect((across.left, top), (end - across.left, BAR), systems::colour(bar.system));
     if rounds > 1 {
         let (from, to) = (across.at(min), across.at(max));
         let (above, below) = (middle - WHISKER, middle + WHISKER);

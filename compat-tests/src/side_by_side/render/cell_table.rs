@@ -3,7 +3,8 @@
 use super::figures::{self, NOTHING};
 use super::markdown::{self, Table, code, escape};
 use super::prose;
-use super::systems::{self, FLOOR, KAFKA};
+use super::remarks;
+use super::systems::{self, System};
 use crate::side_by_side::measures::Measure;
 use crate::side_by_side::results::Cell;
 use std::collections::BTreeMap;
@@ -11,9 +12,10 @@ use std::collections::BTreeMap;
 /// Digits of a multiple of another system.
 const TIMES_DIGITS: usize = 2;
 
-/// The heading of the cell, what it is, and its table. `commit` is that of the whole run.
+/// The heading of the cell, what it is, its table, and what must be known of it. `commit` is that of the whole run.
 pub fn section(cell: &Cell, commit: &str) -> String {
-    format!("### {}\n\n{}\n{}", escape(&cell.cell), about(cell, commit), table(cell))
+    let (about, table, remarks) = (about(cell, commit), table(cell), remarks::of(cell));
+    format!("### {}\n\n{about}\n{table}{remarks}", escape(&cell.cell))
 }
 
 fn about(cell: &Cell, commit: &str) -> String {
@@ -51,7 +53,7 @@ fn rounds(cell: &Cell) -> String {
 fn table(cell: &Cell) -> String {
     let measures = figures::measures_of(cell);
     let lead = measures.first().copied();
-    let references: Vec<_> = [(KAFKA, "x Kafka"), (FLOOR, "x floor")]
+    let references: Vec<_> = [(System::Kafka.name(), "x Kafka"), (System::Floor.name(), "x floor")]
         .into_iter()
         .filter(|(system, _)| lead.is_some_and(|lead| figures::spread(cell, system, lead.name).is_some()))
         .collect();
@@ -83,10 +85,10 @@ fn table(cell: &Cell) -> String {
 fn entry(cell: &Cell, system: &str, measure: &Measure) -> String {
     let Some(own) = figures::spread(cell, system, measure.name) else { return NOTHING.to_owned() };
     let text = own.text(measure.digits);
-    let others = systems::of(cell).into_iter().filter(|other| *other != FLOOR && *other != system);
+    let others = systems::of(cell).into_iter().filter(|other| *other != System::Floor.name() && *other != system);
     let medians: Vec<_> =
         others.filter_map(|other| figures::spread(cell, other, measure.name)).map(|other| other.median).collect();
-    let rivals = system != FLOOR && figures::is_compared(measure) && !medians.is_empty();
+    let rivals = system != System::Floor.name() && figures::is_compared(cell, measure) && !medians.is_empty();
     let best = rivals && medians.iter().all(|median| !figures::is_better(measure, *median, own.median));
     if best { format!("**{text}**") } else { text }
 }
@@ -103,7 +105,7 @@ fn times(cell: &Cell, system: &str, of: &str, lead: Option<&Measure>) -> String 
 pub fn overview(cells: &[Cell]) -> String {
     let leads: Vec<_> = cells.iter().filter_map(|cell| Some((cell, *figures::measures_of(cell).first()?))).collect();
     let present = |name: &str| leads.iter().any(|(cell, lead)| figures::spread(cell, name, lead.name).is_some());
-    let shown: Vec<_> = systems::ALL.iter().map(|system| system.name).filter(|name| present(name)).collect();
+    let shown: Vec<_> = System::ALL.iter().map(|system| system.name()).filter(|name| present(name)).collect();
     let mut heads = vec!["cell".to_owned(), prose::measure_head(leads.iter().map(|(_, lead)| *lead))];
     heads.extend(markdown::words(&shown));
     let mut table = Table::new(2, &heads);

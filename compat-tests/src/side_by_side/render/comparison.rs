@@ -4,14 +4,15 @@ use super::cell_table;
 use super::figures::{day, duration};
 use super::input::Results;
 use super::markdown::{self, Table, code, escape};
-use super::{PLOTS, kafka_better, notes, plots, prose, systems, targets};
+use super::systems::{self, System};
+use super::{PLOTS, kafka_better, notes, plots, prose, targets};
 use crate::side_by_side::results::{Cell, Machine};
 
 /// The whole page. `old` is the page as it stands, for the notes in it.
 pub fn page(results: &Results, old: &str) -> Result<String, String> {
     let mut text = opening(&results.machine);
     text.push_str(&format!("## Targets\n\n{}{}\n", targets::table(results), prose::ABOUT_TARGETS));
-    text.push_str("## Notes\n\n");
+    text.push_str(&format!("## Notes\n\n{}\n", prose::ABOUT_NOTES));
     text.push_str(&notes::kept(old, "")?);
     text.push_str("## Where Kafka is better\n\n");
     text.push_str(&format!("{}\n{}", prose::ABOUT_KAFKA_BETTER, kafka_better::section(results)));
@@ -27,8 +28,8 @@ pub fn page(results: &Results, old: &str) -> Result<String, String> {
 fn opening(machine: &Machine) -> String {
     let mut text = format!(
         "# Ottla beside Apache Kafka\n\n\
-         Generated from the results in [benchmarks](benchmarks/); only the notes are written by hand. [Cost](cost.md) shows \
-         how it grows.\n\n\
+         Generated from the results in [benchmarks](benchmarks/); only the notes are written by hand.\n\
+         [Cost](cost.md) shows how it grows.\n\n\
          - commit: {}\n- date: {}\n- command: {}\n- duration: {}\n- seed: {}\n\n\
          ## How to read\n\n{}\n",
         code(&machine.commit),
@@ -39,8 +40,8 @@ fn opening(machine: &Machine) -> String {
         prose::HOW_TO_READ,
     );
     let mut table = Table::new(2, &markdown::words(&["system", "what it is"]));
-    for system in systems::ALL {
-        table.row(&markdown::words(&[system.name, system.about]));
+    for system in System::ALL {
+        table.row(&markdown::words(&[system.name(), systems::about(system)]));
     }
     text.push_str(&table.finish());
     text
@@ -71,11 +72,18 @@ fn facts(machine: &Machine) -> String {
 }
 
 fn settings(machine: &Machine) -> String {
-    let mut text = "## Settings\n\nWhat isn't listed is as the system ships. In `latency/checkpoints` Ottla has ottla.wal.bytes=268435456 besides, and the topic of the load beside has segment.bytes=16777216 on every system.\n\n".to_owned();
+    let mut text = format!("## Settings\n\n{}\n", prose::ABOUT_SETTINGS);
     for (system, lines) in &machine.settings {
-        // Longer than any fence that a setting could hold.
-        let fence = "`".repeat(4);
-        text.push_str(&format!("### Settings of {}\n\n{fence}\n{}\n{fence}\n\n", escape(system), lines.join("\n")));
+        text.push_str(&format!("### Settings of {}\n\n{}\n\n", escape(system), settings_of(lines)));
     }
     text
+}
+
+fn settings_of(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return "as it ships, no setting".to_owned();
+    }
+    // Longer than any fence that a setting could hold.
+    let fence = "`".repeat(4);
+    format!("{fence}\n{}\n{fence}", lines.join("\n"))
 }

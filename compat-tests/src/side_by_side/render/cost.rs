@@ -4,12 +4,13 @@ use super::figures::{self, NOTHING};
 use super::input::Results;
 use super::lines::{self, Line};
 use super::markdown::Table;
-use super::systems::{self, System};
+use super::systems::System;
 use super::{PLOTS, notes, prose};
 use crate::side_by_side::measures::{self, Measure};
 use crate::side_by_side::results::Cell;
 
-/// One plot: a measure over a parameter, of the cells whose name is `prefix` and a number, and of the one that varies nothing.
+/// One plot: a measure over a parameter, of the cells whose name is `prefix` and a number, and of the one that varies
+/// nothing.
 struct Growth {
     /// Its notes and, with `.svg`, its file.
     slot: &'static str,
@@ -53,10 +54,9 @@ const GROWTHS: &[Growth] = &[
 const OPENING: &str = "\
 # How cost grows
 
-Generated from the results in [benchmarks](benchmarks/); only the explanations are written by hand.
-[The comparison](benchmarks.md) says how the figures are to be read, on which machine they were taken, and what they do not
-show.
-Lines go through the medians; whiskers, and the brackets in the tables, go from the least to the greatest round.
+Generated from the results in [benchmarks](benchmarks/); only the explanations are written by hand. [The
+comparison](benchmarks.md) says how the figures are to be read, on which machine they were taken, and what they do not
+show. Lines go through the medians; whiskers, and the brackets in the tables, go from the least to the greatest round.
 
 ";
 
@@ -126,14 +126,14 @@ impl Growth {
         Ok(points)
     }
 
-    fn systems(&self, points: &[(f64, &Cell)]) -> Vec<&'static System> {
-        let has = |system: &&System| points.iter().any(|(_, cell)| !cell.values(system.name, self.measure).is_empty());
-        systems::ALL.iter().filter(has).collect()
+    fn systems(&self, points: &[(f64, &Cell)]) -> Vec<System> {
+        let has = |system: &System| points.iter().any(|(_, cell)| !cell.values(system.name(), self.measure).is_empty());
+        System::ALL.into_iter().filter(has).collect()
     }
 
     fn lines(&self, points: &[(f64, &Cell)]) -> Vec<Line> {
-        let line = |system: &'static System| {
-            let point = |(x, cell): &(f64, &Cell)| Some((*x, figures::spread(cell, system.name, self.measure)?));
+        let line = |system: System| {
+            let point = |(x, cell): &(f64, &Cell)| Some((*x, figures::spread(cell, system.name(), self.measure)?));
             Line { system, points: points.iter().filter_map(point).collect() }
         };
         self.systems(points).into_iter().map(line).collect()
@@ -142,12 +142,12 @@ impl Growth {
     fn table(&self, points: &[(f64, &Cell)]) -> String {
         let (measure, systems) = (self.measure(), self.systems(points));
         let mut heads = vec![self.across.to_owned()];
-        heads.extend(systems.iter().map(|system| system.name.to_owned()));
+        heads.extend(systems.iter().map(|system| system.name().to_owned()));
         let mut table = Table::new(0, &heads);
         for (value, cell) in points {
             let mut row = vec![figures::plain(*value)];
             row.extend(systems.iter().map(|system| {
-                let spread = figures::spread(cell, system.name, self.measure);
+                let spread = figures::spread(cell, system.name(), self.measure);
                 spread.map_or(NOTHING.to_owned(), |spread| spread.text(measure.digits))
             }));
             table.row(&row);

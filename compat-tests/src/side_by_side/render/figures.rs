@@ -6,10 +6,15 @@ use crate::side_by_side::results::Cell;
 /// Where there is nothing to say.
 pub const NOTHING: &str = "-";
 
-/// Measures that are no merit: a bound is what memory is held against, not a figure to be best in.
-const NOT_COMPARED: &[&str] = &["bound_mib"];
+/// Measures that are no merit: what memory is held against, what a given rate sets, and what only proves that a cell
+/// measured what it says.
+const NOT_COMPARED: &[&str] = &["bound_mib", "beside_mb_per_s", "segments_rolled", "disk_read_per_byte"];
 /// Measures that say little where the client competes with the broker.
-const THROUGHPUT: &[&str] = &["mb_per_s", "records_per_s"];
+const THROUGHPUT: &[&str] = &["mb_per_s", "records_per_s", "read_mb_per_s", "beside_mb_per_s"];
+/// Measures that every cell has beside what it is about.
+const BESIDE: &[&str] = &["peak_mib", "bound_mib"];
+/// Cells whose throughput is the rate at which they are fed.
+const AT_A_RATE: &str = "consume/tail-";
 
 /// What several rounds gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +46,9 @@ impl Spread {
         if self.rounds == 1 {
             return median;
         }
-        format!("{median} ({}-{})", number(self.min, digits), number(self.max, digits))
+        // Two signs in a row can't be told apart.
+        let to = if self.min < 0.0 { " to " } else { "-" };
+        format!("{median} ({}{to}{})", number(self.min, digits), number(self.max, digits))
     }
 
     /// Whether some round of one could have been a round of the other.
@@ -55,15 +62,18 @@ pub fn spread(cell: &Cell, system: &str, measure: &str) -> Option<Spread> {
     Spread::of(&cell.values(system, measure))
 }
 
-/// The measures that occur in a cell, in the order of columns.
+/// The measures that occur in a cell, in the order of columns: what the cell is about comes first.
 pub fn measures_of(cell: &Cell) -> Vec<&'static Measure> {
     let occurs = |measure: &&Measure| cell.runs.iter().any(|run| run.values.contains_key(measure.name));
-    measures::ALL.iter().filter(occurs).collect()
+    let mut measures: Vec<_> = measures::ALL.iter().filter(occurs).collect();
+    measures.sort_by_key(|measure| BESIDE.contains(&measure.name));
+    measures
 }
 
-/// Whether being better in it means something.
-pub fn is_compared(measure: &Measure) -> bool {
-    !NOT_COMPARED.contains(&measure.name)
+/// Whether being better in it means something in this cell.
+pub fn is_compared(cell: &Cell, measure: &Measure) -> bool {
+    let is_set = cell.cell.starts_with(AT_A_RATE) && is_throughput(measure);
+    !is_set && !NOT_COMPARED.contains(&measure.name)
 }
 
 /// Whether the client's share of the processor decides it.
@@ -77,19 +87,33 @@ pub fn is_better(measure: &Measure, one: f64, other: f64) -> bool {
     ahead && number(one, measure.digits) != number(other, measure.digits)
 }
 
-/// One as a multiple of the other, unless that is zero.
+/// One as a multiple of the other. Figures can be zero or less, as differences of two measurements, or where counters
+/// are coarse: then they are less than what is resolved, and their ratio says nothing.
 pub fn ratio(one: f64, other: f64) -> Option<f64> {
-    Some(one / other).filter(|ratio| ratio.is_finite())
+    let ratio = (one > 0.0 && other > 0.0).then(|| one / other);
+    ratio.filter(|ratio| ratio.is_finite())
 }
 
-/// The ratio of two systems in each round that both made: what slows the machine down for a while slows both.
-pub fn ratios_by_round(cell: &Cell, system: &str, of: &str, measure: &str) -> Vec<f64> {
+/// The ratios of two systems, by round.
+pub struct Ratios {
+    /// Of the rounds that have one.
+    pub values: Vec<f64>,
+    /// Rounds that both made, but one of them with a figure that says nothing.
+    pub unresolved: usize,
+}
+
+/// The ratio of two systems in each round that both made. Where the two follow each other within seconds, what slows
+/// the machine down for a while slows both; that is so in the pairs with the floor only.
+pub fn ratios_by_round(cell: &Cell, system: &str, of: &str, measure: &str) -> Ratios {
     let value = |name: &str, round: u32| {
         let run = cell.runs.iter().find(|run| run.system == name && run.round == round)?;
         run.values.get(measure).copied()
     };
     let rounds = cell.runs.iter().filter(|run| run.system == system).map(|run| run.round);
-    rounds.filter_map(|round| ratio(value(system, round)?, value(of, round)?)).collect()
+    let ratios = rounds.filter_map(|round| Some(ratio(value(system, round)?, value(of, round)?)));
+    let ratios: Vec<Option<f64>> = ratios.collect();
+    let values: Vec<f64> = ratios.iter().copied().flatten().collect();
+    Ratios { unresolved: ratios.len() - values.len(), values }
 }
 
 /// Significant digits that a number keeps however few digits after the point its measure asks for.

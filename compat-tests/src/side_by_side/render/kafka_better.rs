@@ -1,19 +1,22 @@
-//! Every figure in which Kafka is ahead.
+//! Every cell that only Kafka did, and every figure in which it is ahead.
 
 use super::figures::{self, NOTHING, Spread};
 use super::input::Results;
-use super::markdown::{self, Table};
+use super::markdown::{self, Table, escape};
+use super::outcome::Outcome;
 use super::prose;
-use super::systems::{KAFKA, KAFKA_FLUSH, OTTLA_FSYNC, OTTLA_OS};
+use super::systems::{OTTLA, System};
 use crate::side_by_side::measures::Measure;
 use crate::side_by_side::results::Cell;
 
 /// Which Kafka is held against which Ottla, and what the two promise.
-const PAIRS: &[(&str, &str, &str)] = &[
-    (KAFKA, OTTLA_OS, "neither syncs"),
-    (KAFKA_FLUSH, OTTLA_FSYNC, "both sync"),
-    (KAFKA, OTTLA_FSYNC, "only Ottla syncs"),
+const PAIRS: &[Pair] = &[
+    (System::Kafka, System::OttlaOs, "neither syncs"),
+    (System::KafkaFlush, System::OttlaFsync, "both sync"),
+    (System::Kafka, System::OttlaFsync, "only Ottla syncs"),
 ];
+
+type Pair = (System, System, &'static str);
 
 /// Digits of the factor.
 const FACTOR_DIGITS: usize = 2;
@@ -21,19 +24,47 @@ const FACTOR_DIGITS: usize = 2;
 struct Lead<'a> {
     cell: &'a Cell,
     measure: &'static Measure,
-    pair: (&'static str, &'static str, &'static str),
+    pair: Pair,
     kafka: Spread,
     ottla: Spread,
 }
 
-/// The count of comparisons and the table of those that Kafka wins.
+/// What only Kafka did, then the count of comparisons and the table of those that Kafka wins.
 pub fn section(results: &Results) -> String {
+    only_kafka(results) + &leads(results)
+}
+
+/// The cells that Kafka did and an Ottla didn't, with the reason.
+fn only_kafka(results: &Results) -> String {
+    let mut table = Table::new(3, &markdown::words(&["cell", "Ottla", "why not"]));
+    let mut count = 0;
+    for cell in results.cells.iter().filter(|cell| kafka_did(cell)) {
+        for system in OTTLA {
+            if let Some(why) = Outcome::of(cell, *system).why_none() {
+                table.row(&[markdown::link(&cell.cell), system.name().to_owned(), escape(&why)]);
+                count += 1;
+            }
+        }
+    }
+    match count {
+        0 => String::new(),
+        _ => format!("Kafka did this, and Ottla did not:\n\n{}", table.finish()),
+    }
+}
+
+fn kafka_did(cell: &Cell) -> bool {
+    let kafkas = System::ALL.into_iter().filter(|system| system.is_kafka());
+    kafkas.into_iter().any(|system| Outcome::of(cell, system).made > 0)
+}
+
+fn leads(results: &Results) -> String {
     let mut compared = 0;
     let mut leads = Vec::new();
     for cell in &results.cells {
-        for measure in figures::measures_of(cell).into_iter().filter(|measure| figures::is_compared(measure)) {
+        let measures = figures::measures_of(cell);
+        for measure in measures.into_iter().filter(|measure| figures::is_compared(cell, measure)) {
             for pair in PAIRS {
-                let of = |system| figures::spread(cell, system, measure.name);
+                let of = |system: System| figures::spread(cell, system.name(), measure.name);
                 let (Some(kafka), Some(ottla)) = (of(pair.0), of(pair.1)) else { continue };
                 compared += 1;
                 if figures::is_better(measure, kafka.median, ottla.median) {
@@ -43,15 +74,15 @@ pub fn section(results: &Results) -> String {
         }
     }
     let apart = leads.iter().filter(|lead| !lead.kafka.overlaps(&lead.ottla)).count();
-    let mut text = match (compared, leads.len()) {
-        (0, _) => return "Nothing was measured on both.\n\n".to_owned(),
-        (_, 0) => return format!("In none of {compared} comparisons of a median.\n\n"),
+    match (compared, leads.len()) {
+        (0, _) => "Nothing was measured on both.\n\n".to_owned(),
+        (_, 0) => format!("In none of {compared} comparisons of a median.\n\n"),
         (_, found) => format!(
-            "In {found} of {compared} comparisons of a median; in {apart} of these the ranges over the rounds don't overlap.\n\n"
+            "In {found} of {compared} comparisons of a median; in {apart} of these the ranges over the rounds don't \
+             overlap.\n\n{}",
+            table(&leads)
         ),
-    };
-    text.push_str(&table(&leads));
-    text
+    }
 }
 
 fn table(leads: &[Lead]) -> String {
@@ -64,8 +95,8 @@ fn table(leads: &[Lead]) -> String {
             markdown::link(&lead.cell.cell),
             lead.measure.label.to_owned(),
             lead.pair.2.to_owned(),
-            format!("{}: {}", lead.pair.0, lead.kafka.text(digits)),
-            format!("{}: {}", lead.pair.1, lead.ottla.text(digits)),
+            format!("{}: {}", lead.pair.0.name(), lead.kafka.text(digits)),
+            format!("{}: {}", lead.pair.1.name(), lead.ottla.text(digits)),
             factor(lead).map_or(NOTHING.to_owned(), |factor| format!("{} x", figures::number(factor, FACTOR_DIGITS))),
             if lead.kafka.overlaps(&lead.ottla) { "overlap" } else { "apart" }.to_owned(),
         ]);

@@ -3,12 +3,12 @@
 use super::axis::Axis;
 use super::figures::{self, Spread};
 use super::svg::{self, Anchor, Canvas};
-use super::systems::System;
+use super::systems::{self, System};
 
 /// One line.
 pub struct Line {
     /// Whose.
-    pub system: &'static System,
+    pub system: System,
     /// Value of the parameter, and what it gave; rising.
     pub points: Vec<(f64, Spread)>,
 }
@@ -60,7 +60,7 @@ pub fn draw(title: &str, across: &str, lines: &[Line]) -> String {
 }
 
 fn draw_line(canvas: &mut Canvas, line: &Line, x_at: impl Fn(f64) -> f64, y_at: impl Fn(f64) -> f64) {
-    let colour = line.system.colour;
+    let colour = systems::colour(line.system);
     let path: Vec<_> = line.points.iter().map(|(x, spread)| (x_at(*x), y_at(spread.median))).collect();
     canvas.line(&path, colour, 2.0);
     for (x, spread) in &line.points {

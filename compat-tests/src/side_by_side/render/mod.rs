@@ -1,13 +1,14 @@
 //! docs/benchmarks.md, docs/cost.md and their plots, from the results alone.
 //!
 //! - `input`: the results, checked and in the order of the pages
-//! - `systems`: what is compared, in which order and colour
+//! - `systems`: what is compared, in which colour
 //! - `figures`: medians with their spread, ratios, and how numbers are written
 //! - `markdown`: tables, escapes, anchors
 //! - `notes`: hand-written text that stands between markers and is kept
-//! - `targets`: the design's targets, as data, and whether they hold
-//! - `kafka_better`: every figure in which Kafka is ahead
-//! - `cell_table`: the table of one cell
+//! - `outcome`: how often a system did a cell, how often not, and why
+//! - `targets`: the design's targets, as data; `verdict`: whether they hold
+//! - `kafka_better`: every cell that only Kafka did, and every figure in which it is ahead
+//! - `cell_table`: the table of one cell; `remarks`: what must be known of its figures
 //! - `prose`: fixed text
 //! - `comparison`: docs/benchmarks.md
 //! - `cost`: docs/cost.md
@@ -29,11 +30,14 @@ mod kafka_better;
 mod lines;
 mod markdown;
 mod notes;
+mod outcome;
 mod plots;
 mod prose;
+mod remarks;
 mod svg;
 mod systems;
 mod targets;
+mod verdict;
 
 #[cfg(test)]
 mod tests;

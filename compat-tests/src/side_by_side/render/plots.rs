@@ -26,14 +26,13 @@ const END_TO_END_LATENCY: &[&str] = &["end_to_end_p50_ms", "end_to_end_p99_ms", 
 
 const PLOTS: &[Plot] = &[
     plot("start-first-answer.svg", "start", &["first_answer_ms"], "Start to first answer, ms"),
-    plot("start-memory.svg", "start", &["resident_mib"], "Resident memory after a start, MiB"),
     plot("produce-cpu.svg", "produce", MACHINE_CPU, "Produce: CPU seconds per GiB, broker and kernel threads"),
     plot("produce-memory.svg", "produce", &["peak_mib"], "Produce: peak memory, MiB"),
     plot("consume-cpu.svg", "consume", MACHINE_CPU, "Consume: CPU seconds per GiB, broker and kernel threads"),
     plot("latency-produce.svg", "latency", PRODUCE_LATENCY, "Produce to acknowledgement, ms"),
     plot("latency-end-to-end.svg", "latency", END_TO_END_LATENCY, "Produce to consumer, ms"),
     plot("scale-memory.svg", "scale", &["resident_mib"], "Scale: resident memory, MiB"),
-    plot("scale-cpu.svg", "scale", &["cpu_ms_per_s"], "Scale: CPU, ms per second"),
+    plot("scale-cpu.svg", "scale", &["cpu_ms_per_s"], "Scale: CPU of the broker process, ms per second"),
     plot(
         "floor-cpu.svg",
         "floor",
@@ -42,7 +41,6 @@ const PLOTS: &[Plot] = &[
     ),
     plot("tools-cpu.svg", "tools", MACHINE_CPU, "Kafka's tools: CPU seconds per GiB, broker and kernel threads"),
     plot("drawn-cpu.svg", "drawn", MACHINE_CPU, "Drawn workloads: CPU seconds per GiB, broker and kernel threads"),
-    plot("drawn-latency.svg", "drawn", &["produce_p99_ms", "end_to_end_p99_ms"], "Drawn workloads: p99 latency, ms"),
 ];
 
 impl Plot {
@@ -81,11 +79,11 @@ fn groups(results: &Results, plot: &Plot) -> Vec<Group> {
 }
 
 fn bars_of(cell: &Cell, measure: &Measure) -> Vec<Bar> {
-    let bar = |system: &'static System| {
-        let spread = figures::spread(cell, system.name, measure.name)?;
+    let bar = |system: System| {
+        let spread = figures::spread(cell, system.name(), measure.name)?;
         Some(Bar { system, spread, digits: measure.digits })
     };
-    systems::ALL.iter().filter_map(bar).collect()
+    System::ALL.into_iter().filter_map(bar).collect()
 }
 
 /// The cell without its group, and the measure without its unit where a plot has several.
@@ -96,8 +94,8 @@ fn label(cell: &Cell, measure: &Measure, with_measure: bool) -> String {
 }
 
 /// Names and colours of the systems that occur, in their order.
-pub fn legend(occur: impl Iterator<Item = &'static System>) -> Vec<(&'static str, &'static str)> {
-    let names: Vec<_> = occur.map(|system| system.name).collect();
-    let shown = systems::ALL.iter().filter(|system| names.contains(&system.name));
-    shown.map(|system| (system.name, system.colour)).collect()
+pub fn legend(occur: impl Iterator<Item = System>) -> Vec<(&'static str, &'static str)> {
+    let occur: Vec<_> = occur.collect();
+    let shown = System::ALL.into_iter().filter(|system| occur.contains(system));
+    shown.map(|system| (system.name(), systems::colour(system))).collect()
 }

@@ -1,17 +1,18 @@
 //! Consume: from page cache, from the disk, at the tail.
 
-use super::{Bench, Outcome, Stage, Values, begin, drop_pages, end, load_pages, measured, memory};
+use super::{Bench, Outcome, RING_MIB, Stage, Trouble, Values, begin, drop_pages, end, load_pages, measured, memory};
 use crate::admin;
 use crate::side_by_side::load::Load;
 use crate::side_by_side::load::consume::{Done, Job};
 use crate::side_by_side::load::produce;
-use crate::side_by_side::meter::{self, Used};
+use crate::side_by_side::meter::{self, MB, MIB, Used};
 use crate::side_by_side::plan::Flow;
 use std::time::Duration;
 
 /// The topic that is read.
 const TOPIC: &str = "read";
-const MB: f64 = 1e6;
+/// The share of what isn't in memory that must have come from the disk for a cell to count as cold.
+const COLD: f64 = 0.9;
 /// A liveness bound for reading everything.
 const READ_WITHIN: Duration = Duration::from_secs(240);
 
@@ -37,6 +38,13 @@ pub fn run(stage: &Stage<'_>, records: u64, consumers: u32, cold: bool) -> Outco
     let mut values = Values::new();
     used.per_bytes(done.bytes as f64, &mut values);
     values.remove("disk_bytes_per_byte");
+    if let Some(from_disk) = used.disk_read_bytes.filter(|_| cold) {
+        let once = done.bytes as f64 / f64::from(consumers);
+        if from_disk < (once - RING_MIB * MIB) * COLD {
+            return Err(Trouble::Broken(format!("only {from_disk} of {once} bytes came from the disk")));
+        }
+        values.insert("disk_read_per_byte".to_owned(), from_disk / done.bytes as f64);
+    }
     throughput(&done, &mut values);
     memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
@@ -83,11 +91,21 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_
     let flow = Flow::BASE;
     admin::create_topic(stage.running.bootstrap(), topic, flow.partitions, &[])?;
     let rate = rate_bytes / flow.record_bytes as f64;
-    let records = (rate * bench.size.tail_s) as u64;
-    let mut writing = flow.job(stage.running.bootstrap(), topic, records * flow.record_bytes as u64, f64::MAX);
-    writing.rate = Some(rate);
+    // Writes, and reads, for so long.
+    let jobs = |seconds: f64| {
+        let records = (rate * seconds) as u64;
+        let bytes = records * flow.record_bytes as u64;
+        let writing = flow.job(stage.running.bootstrap(), topic, bytes, f64::MAX);
+        let reading = job(stage, topic, flow.partitions, consumers, false, Some(records));
+        (produce::Job { rate: Some(rate), ..writing }, reading)
+    };
+    if stage.system.is_kafka() {
+        // See `produce::rehearse`.
+        let (writing, reading) = jobs(bench.size.rehearsal_s);
+        at_tail(&Stage { warm_memory_bytes: 0, ..*stage }, &writing, &reading)?;
+    }
+    let (writing, reading) = jobs(bench.size.tail_s);
     let (_, alone): (produce::Done, Used) = measured(stage, "produce", &writing)?;
-    let reading = job(stage, topic, flow.partitions, consumers, false, Some(records));
     let (done, both) = at_tail(stage, &writing, &reading)?;
 
     // May come out below nothing: then the difference is less than what the counters resolve, and that is shown.
@@ -95,6 +113,7 @@ pub fn tail(bench: &Bench, stage: &Stage<'_>, topic: &str, consumers: u32, rate_
         broker_cpu_s: both.broker_cpu_s - alone.broker_cpu_s,
         machine_cpu_s: both.machine_cpu_s.zip(alone.machine_cpu_s).map(|(both, alone)| both - alone),
         disk_bytes: None,
+        disk_read_bytes: None,
         stolen_s: alone.stolen_s + both.stolen_s,
         peak_mib: both.peak_mib,
     };

@@ -7,6 +7,7 @@ use crate::side_by_side::load::latency::{Done, Job, Percentiles};
 use crate::side_by_side::load::produce;
 use crate::side_by_side::plan::Flow;
 use crate::side_by_side::systems::System;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -29,13 +30,6 @@ const SMALL_WAL_BYTES: f64 = 268_435_456.0;
 pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, rate: f64, beside: bool) -> Outcome {
     admin::create_topic(stage.running.bootstrap(), topic, PARTITIONS, &[])?;
     let beside = if beside { Some(Beside::start(bench, stage)?) } else { None };
-    // Room for what a broker that stalls leaves waiting: it counts from its moment all the same.
-    let client = [
-        ("acks", "all"),
-        ("linger.ms", "0"),
-        ("queue.buffering.max.messages", "0"),
-        ("queue.buffering.max.kbytes", "2097151"),
-    ];
     let job = Job {
         bootstrap: stage.running.bootstrap().to_owned(),
         topic: topic.to_owned(),
@@ -44,7 +38,7 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, rate: f64, beside: boo
         rate,
         seconds: bench.size.latency_s,
         warm_up_s: bench.size.warm_up_s,
-        client: client.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        client: client(),
     };
     let (done, used): (Done, _) = measured(stage, "latency", &job)?;
     let mut values = Values::new();
@@ -53,9 +47,25 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, rate: f64, beside: boo
     }
     put("produce", &done.produce, &mut values);
     put("end_to_end", &done.end_to_end, &mut values);
+    for (half, p50) in ["first", "second"].iter().zip(done.produce_halves_p50) {
+        values.insert(format!("produce_p50_{half}_half_ms"), p50);
+    }
     values.insert("client_late_max_ms".to_owned(), done.late_max_ms);
+    values.insert("stolen_s".to_owned(), used.stolen_s);
+    values.insert("seconds".to_owned(), bench.size.latency_s);
     memory(stage.system, used.peak_mib, &mut values);
     Ok(values)
+}
+
+/// The producer's settings: with room for what a broker that stalls leaves waiting, which counts from its moment all the same.
+pub fn client() -> BTreeMap<String, String> {
+    let pairs = [
+        ("acks", "all"),
+        ("linger.ms", "0"),
+        ("queue.buffering.max.messages", "0"),
+        ("queue.buffering.max.kbytes", "2097151"),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 fn put(what: &str, seen: &Percentiles, values: &mut Values) {
@@ -89,7 +99,7 @@ impl Beside {
         Ok(Beside { load, data, system: stage.system, segments, checkpoints })
     }
 
-    /// Its rate, and the proof that what the cell is about happened while records were timed.
+    /// Its rate, and the proof that what the cell is about happened while records were sent.
     fn end(mut self, values: &mut Values) -> Result<(), String> {
         let rolled = segments(&self.data).saturating_sub(self.segments);
         let checkpointed = checkpoints(&self.data) != self.checkpoints;

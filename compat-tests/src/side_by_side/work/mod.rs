@@ -22,7 +22,7 @@ pub type Values = BTreeMap<String, f64>;
 
 /// Ottla's bound of memory in MiB: the ring (`ottla.tail.bytes`), request memory (`ottla.request.memory.bytes`: a quarter
 /// of the machine's memory, at most 512), and a base for code, buffers of threads and connections, and the allocator.
-const RING_MIB: f64 = 64.0;
+pub const RING_MIB: f64 = 64.0;
 const REQUEST_MIB_MAX: f64 = 512.0;
 const BASE_MIB: f64 = 64.0;
 /// The system settles so long after everything is on the disk.
@@ -40,6 +40,13 @@ pub enum Trouble {
 impl From<String> for Trouble {
     fn from(error: String) -> Self {
         Trouble::Broken(error)
+    }
+}
+
+impl Trouble {
+    /// That a system is too slow for what a cell asks of it is a result of Kafka; of Ottla it is a failure of the run.
+    pub fn too_slow(system: System, why: String) -> Trouble {
+        if system.is_kafka() { Trouble::Cannot(why) } else { Trouble::Broken(why) }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Scale: many connections, many partitions, many consumers of them.
 
-use super::{Bench, Outcome, Trouble, Values, meter, start};
+use super::{Bench, Outcome, Trouble, Values, memory, meter, start};
 use crate::side_by_side::load::{Load, ask, consume, produce};
+use crate::side_by_side::meter::Meter;
 use crate::side_by_side::plan::Flow;
-use crate::side_by_side::systems::{Running, Site};
+use crate::side_by_side::systems::{Running, Site, System};
 use serde::Serialize;
 use std::net::TcpStream;
 use std::process::Command;
@@ -41,12 +42,23 @@ pub fn connections(site: &Site, count: u32) -> Outcome {
     }
     std::thread::sleep(REST);
     let mut values = Values::new();
-    values.insert("resident_mib".to_owned(), running.memory_mib()?.0);
-    // They are all still there.
+    let (now_mib, peak_mib) = running.memory_mib()?;
+    values.insert("resident_mib".to_owned(), now_mib);
+    memory(site.system, peak_mib, &mut values);
     ask(running.bootstrap()).ok_or_else(|| "no answer beside the idle connections".to_owned())?;
+    let gone = streams.iter().filter(|stream| !is_open(stream)).count();
+    if gone > 0 {
+        return Err(Trouble::Broken(format!("{gone} of {count} idle connections were closed")));
+    }
     drop(streams);
     running.stop()?;
     Ok(values)
+}
+
+/// Whether the other side has neither closed a connection nor sent anything on it.
+fn is_open(stream: &TcpStream) -> bool {
+    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// How many descriptors this process may open, raised as far as it goes, and that limit.
@@ -71,6 +83,7 @@ pub struct WideHost {
     pub running: Running,
     /// Topics with their numbers of partitions.
     pub topics: Vec<(String, i32)>,
+    system: System,
     create_s: f64,
 }
 
@@ -89,7 +102,7 @@ impl WideHost {
         }
         let create_s = begun.elapsed().as_secs_f64();
         come_to_rest(&running)?;
-        Ok(WideHost { running, topics, create_s })
+        Ok(WideHost { running, topics, system: site.system, create_s })
     }
 
     /// Memory and CPU at rest.
@@ -97,20 +110,20 @@ impl WideHost {
         let mut values = Values::new();
         values.insert("create_s".to_owned(), self.create_s);
         std::thread::sleep(REST);
-        watch(bench, &self.running, &mut values)?;
+        self.watch(bench, &mut values)?;
         Ok(values)
     }
 
     /// With a record a second in each partition.
     pub fn trickle(&self, bench: &Bench) -> Outcome {
-        let cannot = |why: String| Trouble::Cannot(format!("records are not taken in time: {why}"));
-        let mut writers = self.writers(bench, f64::from).map_err(cannot)?;
+        let slow = |why: String| Trouble::too_slow(self.system, format!("records are not taken in time: {why}"));
+        let mut writers = self.writers(bench, f64::from).map_err(slow)?;
         come_to_rest(&self.running)?;
         writers.iter_mut().try_for_each(Writer::go)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
-        watch(bench, &self.running, &mut values)?;
-        writers.into_iter().try_for_each(|writer| writer.kept_up().map(|_| ())).map_err(cannot)?;
+        self.watch(bench, &mut values)?;
+        writers.into_iter().try_for_each(|writer| writer.kept_up().map(|_| ())).map_err(slow)?;
         Ok(values)
     }
 
@@ -131,27 +144,43 @@ impl WideHost {
             // The last records have time to arrive.
             seconds_max: load_s(bench) + REST.as_secs_f64(),
         };
-        // Consumers that are not served in time are a result, and it is shown.
-        let cannot = |why: String| Trouble::Cannot(format!("the consumers are not served in time: {why}"));
+        let slow = |why: String| Trouble::too_slow(self.system, format!("the consumers are not served in time: {why}"));
         let share = WATCHED_RATE / self.topics.len() as f64;
-        let mut writers = self.writers(bench, |_| share).map_err(cannot)?;
-        come_to_rest(&self.running).map_err(cannot)?;
-        let mut reader = Load::spawn(watchers(bench), &job).map_err(cannot)?;
+        let mut writers = self.writers(bench, |_| share).map_err(slow)?;
+        come_to_rest(&self.running).map_err(slow)?;
+        let mut reader = Load::spawn(watchers(bench), &job).map_err(slow)?;
         reader.go()?;
         writers.iter_mut().try_for_each(Writer::go)?;
         std::thread::sleep(REST);
         let mut values = Values::new();
-        watch(bench, &self.running, &mut values)?;
+        self.watch(bench, &mut values)?;
         let mut written = 0;
         for writer in writers {
-            written += writer.kept_up().map_err(cannot)?;
+            written += writer.kept_up().map_err(slow)?;
         }
         let read: consume::Done = reader.result()?;
         let wanted = written * u64::from(consumers);
         match read.records as f64 >= wanted as f64 * KEPT_UP {
             true => Ok(values),
-            false => Err(cannot(format!("{} of {wanted} records arrived", read.records))),
+            false => Err(slow(format!("{} of {wanted} records arrived", read.records))),
         }
+    }
+
+    /// Looks at it for a while.
+    fn watch(&self, bench: &Bench, values: &mut Values) -> Result<(), String> {
+        let running = &self.running;
+        meter::forget_peak(running.pid())?;
+        let (begun, before) = (Instant::now(), Meter::read(running.pid(), running.data())?);
+        std::thread::sleep(Duration::from_secs_f64(bench.size.watch_s));
+        let used = Meter::read(running.pid(), running.data())?.since(&before);
+        let seconds = begun.elapsed().as_secs_f64();
+        values.insert("cpu_ms_per_s".to_owned(), used.broker_cpu_s * 1e3 / seconds);
+        if let Some(machine) = used.machine_cpu_s {
+            values.insert("machine_cpu_ms_per_s".to_owned(), machine * 1e3 / seconds);
+        }
+        values.insert("resident_mib".to_owned(), running.memory_mib()?.0);
+        memory(self.system, used.peak_mib, values);
+        Ok(())
     }
 }
 
@@ -220,11 +249,28 @@ impl Writer {
     }
 }
 
-fn watch(bench: &Bench, running: &Running, values: &mut Values) -> Result<(), String> {
-    let (begun, before) = (Instant::now(), meter::cpu_s(running.pid())?);
-    std::thread::sleep(Duration::from_secs_f64(bench.size.watch_s));
-    let used_ms = (meter::cpu_s(running.pid())? - before) * 1e3;
-    values.insert("cpu_ms_per_s".to_owned(), used_ms / begun.elapsed().as_secs_f64());
-    values.insert("resident_mib".to_owned(), running.memory_mib()?.0);
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_connection_is_open_until_the_other_side_closes_it_or_speaks() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let connect = || {
+            let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+            (near, listener.accept().expect("accepted").0)
+        };
+        let (quiet, _far) = connect();
+        assert!(is_open(&quiet));
+        let (closed, far) = connect();
+        drop(far);
+        let (spoken, mut far) = connect();
+        far.write_all(b"x").expect("sent");
+        // Loopback delivers at once, but not within the call.
+        let begun = Instant::now();
+        while (is_open(&closed) || is_open(&spoken)) && begun.elapsed() < CREATED_WITHIN {}
+        assert!(!is_open(&closed) && !is_open(&spoken));
+    }
 }

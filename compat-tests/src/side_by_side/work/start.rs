@@ -1,6 +1,6 @@
 //! Starts: on an empty directory, and after kill -9.
 
-use super::{Bench, Outcome, Values};
+use super::{Bench, Outcome, Values, memory};
 use crate::admin;
 use crate::side_by_side::load::{Load, produce};
 use crate::side_by_side::meter::{self, MIB};
@@ -21,6 +21,7 @@ pub fn empty(bench: &Bench, site: &Site) -> Outcome {
     let mut values = Values::new();
     values.insert("first_answer_ms".to_owned(), running.first_answer.as_secs_f64() * 1e3);
     values.insert("distribution_mib".to_owned(), distribution_mib(&bench.programs, site.system)?);
+    memory(site.system, running.memory_mib()?.1, &mut values);
     running.stop()?;
     Ok(values)
 }
@@ -47,6 +48,7 @@ pub fn kill(site: &Site, running: Running, topics: &[(String, i32)], unflushed: 
     let flow = Flow { partitions: *count, linger_ms: 0, ..Flow::BASE };
     load(&flow.job(running.bootstrap(), topic, 1024, f64::MAX))?;
     values.insert("acknowledged_ms".to_owned(), begun.elapsed().as_secs_f64() * 1e3);
+    memory(site.system, running.memory_mib()?.1, &mut values);
     Ok(values)
 }
 

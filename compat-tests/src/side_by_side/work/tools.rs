@@ -3,7 +3,7 @@
 use super::{Bench, Outcome, Stage, Trouble, Values, begin, end, measured};
 use crate::admin;
 use crate::side_by_side::load::produce;
-use crate::side_by_side::meter::MIB;
+use crate::side_by_side::meter::{MB, MIB};
 use crate::side_by_side::plan::Flow;
 use crate::side_by_side::systems::KAFKA_JVM;
 use std::process::{Command, Stdio};
@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 /// Bytes of a record.
 const RECORD_BYTES: u64 = 1024;
 const PARTITIONS: i32 = 4;
-const MB: f64 = 1e6;
 
 /// kafka-producer-perf-test with its defaults, as fast as it can.
 pub fn producer(bench: &Bench, stage: &Stage<'_>, topic: &str) -> Outcome {

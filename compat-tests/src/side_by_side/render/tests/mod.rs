@@ -3,9 +3,11 @@
 mod bad_input;
 mod figures;
 mod pages;
+mod remarks;
 mod svg;
+mod troubles;
 
-use crate::side_by_side::results::{Cell, Machine, Run};
+use crate::side_by_side::results::{Cell, Failed, Machine, Run};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -60,7 +62,10 @@ fn machine() -> Machine {
         command: "./compat-tests/run side-by-side".to_owned(),
         seed: 42,
         facts: vec![("processor".to_owned(), "2 cores | <virtual>".to_owned())],
-        settings: vec![("kafka".to_owned(), vec!["num.io.threads=8".to_owned(), "-Xmx1G".to_owned()])],
+        settings: vec![
+            ("kafka".to_owned(), vec!["num.io.threads=8".to_owned(), "-Xmx1G".to_owned()]),
+            ("floor".to_owned(), Vec::new()),
+        ],
     }
 }
 
@@ -91,6 +96,18 @@ fn measured(mut cell: Cell, system: &str, measure: &str, values: &[f64]) -> Cell
         }
     }
     cell
+}
+
+/// Adds rounds that came to nothing.
+fn failed(mut cell: Cell, system: &str, rounds: &[u32], why: &str) -> Cell {
+    let failed = |round: &u32| Failed { system: system.to_owned(), round: *round, why: why.to_owned() };
+    cell.failed.extend(rounds.iter().map(failed));
+    cell
+}
+
+/// Whether the page has this line; the page is shown if not.
+fn check(page: &str, line: &str) {
+    assert!(page.lines().any(|own| own == line), "no line {line:?} in\n{page}");
 }
 
 const CPU: &str = "machine_cpu_s_per_gib";
