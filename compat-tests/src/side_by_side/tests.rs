@@ -99,3 +99,12 @@ fn a_load_that_cannot_begin_says_why() {
         assert_ne!(super::load::main(&words), ExitCode::SUCCESS, "{words:?}");
     }
 }
+
+#[test]
+fn the_committed_pages_and_plots_are_what_the_committed_results_give() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let results = docs.join("benchmarks");
+    assert!(!cells(&results).expect("readable").is_empty(), "the results of a whole run are committed");
+    let stale = super::render::stale(&results, &docs).expect("results that can be shown");
+    assert!(stale.is_empty(), "side-by-side --render would change {stale:?}");
+}
