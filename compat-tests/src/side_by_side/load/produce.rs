@@ -62,8 +62,6 @@ pub struct Done {
 struct Counts {
     acknowledged: AtomicU64,
     failed: AtomicU64,
-    /// Never sent, because the time was over.
-    purged: AtomicU64,
 }
 
 struct Deliveries(Arc<Counts>);
@@ -76,7 +74,8 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let count = match result {
             Ok(_) => &self.0.acknowledged,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue), _)) => &self.0.purged,
+            // Never sent, because the time was over.
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue), _)) => return,
             Err(_) => &self.0.failed,
         };
         count.fetch_add(1, Ordering::Relaxed);

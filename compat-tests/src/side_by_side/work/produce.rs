@@ -26,7 +26,8 @@ pub fn run(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Outcom
 }
 
 /// Kafka first does what is to be measured for a while unmeasured: the warm-up compiled the path of one shape of records, and
-/// each codec, many partitions, or small batches take others. What was compiled before has nothing to learn. How many records.
+/// each codec, many partitions, or small batches take others. What was compiled before has nothing to learn. Returns
+/// how many records the topic has then.
 pub fn rehearse(bench: &Bench, stage: &Stage<'_>, topic: &str, flow: &Flow) -> Result<u64, String> {
     if !stage.system.is_kafka() {
         return Ok(0);
