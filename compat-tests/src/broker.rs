@@ -27,13 +27,15 @@ pub struct Setup {
     pub port: u16,
     /// Properties given with `-o`.
     pub properties: Vec<(String, String)>,
+    /// Variables of its environment beside those of the harness.
+    pub environment: Vec<(String, PathBuf)>,
 }
 
 impl Setup {
     /// A broker with its data in `data`, on a port that is free now.
     pub fn new(binary: &Path, data: &Path) -> Self {
         let (log, data, binary) = (data.with_extension("log"), data.to_owned(), binary.to_owned());
-        Setup { binary, data, log, port: free_port(), properties: Vec::new() }
+        Setup { binary, data, log, port: free_port(), properties: Vec::new(), environment: Vec::new() }
     }
 
     /// The same with its messages elsewhere.
@@ -45,6 +47,12 @@ impl Setup {
     /// The same with one more property.
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with a variable in its environment.
+    pub fn with_env(mut self, name: &str, value: &Path) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -75,6 +83,7 @@ impl Setup {
         for (key, value) in &self.properties {
             command.arg("-o").arg(format!("{key}={value}"));
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log);
         command.stdout(Stdio::piped()).stderr(log.map_err(|error| format!("broker log: {error}"))?);
         command.spawn().map_err(|error| format!("{}: {error}", self.binary.display()))

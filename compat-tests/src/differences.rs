@@ -80,6 +80,19 @@ pub const ALL: &[Difference] = &[
         ".errorCode",
         "a retry of a batch that was certainly written is DUPLICATE_SEQUENCE_NUMBER, which clients take for success; Kafka answers OUT_OF_ORDER_SEQUENCE_NUMBER, after which some write it again",
     ),
+    known(
+        "DR-1 a topic twice",
+        ".topics",
+        "Ottla answers topics and partitions in the order of the request; Kafka in that of its hash map",
+    ),
+    known("DR-1 good and bad in one request", ".topics", "as above"),
+    known(
+        "AD-4 min.cleanable.dirty.ratio = 'NaN'",
+        "",
+        "a number with a fraction is a finite one; Kafka takes whatever Java's parser does",
+    ),
+    known("AD-4 broker log.cleaner.io.buffer.load.factor = 'NaN'", "", "as above"),
+    known("AD-4 broker log.cleaner.io.max.bytes.per.second = 'Infinity'", "", "as above"),
     known("AV ranges of every API", "", "only what is served is advertised; see docs/protocol.md"),
     known("AV-1 and AV-7 version 0", ".apiKeys", "only what is served is advertised; see docs/protocol.md"),
     known(

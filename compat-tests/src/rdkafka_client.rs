@@ -134,9 +134,11 @@ fn consume(args: &BTreeMap<String, String>) -> Answer {
     let number = |name: &str| need(args, name)?.parse::<i64>().map_err(|_| format!("--{name} is no number"));
     let partition = i32::try_from(number("partition")?).map_err(|error| error.to_string())?;
     let (count, limit) = (number("count")?, number("timeout-ms")?);
+    let reset = args.get("reset").map_or("none", String::as_str);
+    let reset = if reset == "none" { "error" } else { reset };
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", need(args, "bootstrap")?).set("group.id", "none");
-    config.set("enable.auto.commit", "false").set("check.crcs", "true").set("auto.offset.reset", "error");
+    config.set("enable.auto.commit", "false").set("check.crcs", "true").set("auto.offset.reset", reset);
     config.set("fetch.message.max.bytes", "8388608");
     let consumer: BaseConsumer = config.create().map_err(|error| error.to_string())?;
     let (low, high) = consumer.fetch_watermarks(topic, partition, wait).map_err(|error| error.to_string())?;

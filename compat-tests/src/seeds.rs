@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The checks that draw chance; a line of the file begins with one of these names.
-const CHECKS: [&str; 6] = ["chaos-fsync", "chaos-os", "disk-full", "failed-sync", "hostile-mutated", "hostile-bombs"];
+const CHECKS: [&str; 7] =
+    ["chaos-fsync", "chaos-os", "compaction", "disk-full", "failed-sync", "hostile-mutated", "hostile-bombs"];
 
 /// The list, by check.
 #[derive(Debug, Default, PartialEq, Eq)]

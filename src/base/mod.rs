@@ -17,7 +17,7 @@ pub mod offsets;
 pub mod watermarks;
 
 pub use body::{Body, FileRange, Part};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Boot, Clock, ManualClock, SystemClock};
 pub use ids::{NodeId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 pub use offsets::{LeaderEpoch, Offset, Timestamp};
 pub use watermarks::Watermarks;

@@ -61,6 +61,7 @@ fn config(dir: &Path) -> BrokerConfig {
             u128::from(nonce.fetch_add(1, Ordering::Relaxed)) << 64 | Uuid::new_v4().as_u128() >> 64
         }),
         store,
+        log_settings: Box::new(|_, _| settings()),
     }
 }
 

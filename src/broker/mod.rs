@@ -10,7 +10,8 @@
 use crate::base::{NodeId, TopicPartition};
 use crate::io::bucket::Bucket;
 use crate::io::disk::Disk;
-use crate::metadata::{self, Change, CommitError, MetadataConfig, MetadataLog, SNAPSHOT_EVERY};
+use crate::log::LogSettings;
+use crate::metadata::{self, Change, CommitError, Image, MetadataConfig, MetadataLog, SNAPSHOT_EVERY, Topic};
 use crate::partition::Partitions;
 use crate::store::{self, DataDir, DataDirError, KnownTopic, ShutdownError, Store, StoreConfig};
 use std::io;
@@ -36,7 +37,12 @@ pub struct BrokerConfig {
     pub nonces: metadata::Nonces,
     /// How the store runs.
     pub store: StoreConfig,
+    /// What a topic's configuration means to its logs.
+    pub log_settings: TopicLogSettings,
 }
+
+/// The settings of a topic's logs.
+pub type TopicLogSettings = Box<dyn Fn(&Image, &Topic) -> Arc<LogSettings> + Send + Sync>;
 
 /// Why a broker can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +82,8 @@ pub struct Broker {
 impl Broker {
     /// Opens everything, in order. Blocks on the disk.
     pub async fn open(config: BrokerConfig) -> Result<Broker, OpenError> {
-        let BrokerConfig { disk, data_dir: path, node, rack, cluster_id, new_cluster_id, nonces, store } = config;
+        let BrokerConfig { disk, data_dir: path, node, rack, cluster_id, new_cluster_id, nonces, store, log_settings } =
+            config;
         let mut data_dir = DataDir::open(disk, &path)?;
         let bucket = Bucket::directory(&path).map_err(|error| OpenError::Bucket { path: path.clone(), error })?;
         let new_cluster_id = cluster_id.clone().unwrap_or(new_cluster_id);
@@ -89,7 +96,8 @@ impl Broker {
         // This start has not raised the incarnation yet: these are the epochs of the last run.
         let known = |id: TopicPartition| {
             let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
-            Some(KnownTopic { name: (*topic.name).to_owned(), epoch: Some(image.leader_epoch(topic)) })
+            let (epoch, settings) = (Some(image.leader_epoch(topic)), Some(log_settings(&image, topic)));
+            Some(KnownTopic { name: (*topic.name).to_owned(), epoch, settings })
         };
         let store = Store::open(data_dir, store, &known)?;
         metadata.commit(vec![Change::StartBroker { node, rack }]).await?;

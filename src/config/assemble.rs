@@ -307,7 +307,7 @@ fn setting(statics: &Statics, error: SettingError) -> ConfigError {
     let name = match &error {
         SettingError::Invalid { key, .. } | SettingError::Refused { key, .. } => key.as_str(),
         SettingError::UnknownTopicKey(key) => key.as_str(),
-        SettingError::Conflict { low, .. } => low,
+        SettingError::Conflict { low: key, .. } | SettingError::Together { key, .. } => key,
     };
     let origin = origin(statics, name);
     let remedy = broker_key(name).map_or_else(|| "change it".to_owned(), |key| remedy(key, &origin));

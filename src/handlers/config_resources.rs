@@ -5,7 +5,9 @@ use super::topic_name;
 use super::topics::Topics;
 use crate::base::NodeId;
 use crate::metadata::{Change, CommitError, Configs, Image, Refusal, Topic};
-use crate::settings::{AlterError, BrokerTarget, Overrides, State, broker_key, topic_key};
+use crate::settings::{
+    AlterError, BrokerTarget, Overrides, State, broker_key, check_broker_change, check_topic_change, topic_key,
+};
 use crate::wire::ErrorCode;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -65,19 +67,23 @@ pub(super) async fn change(
     alter: impl Fn(Option<BrokerTarget>, &Overrides) -> Result<Overrides, AlterError> + Send + Sync + 'static,
 ) -> Result<(), Refused> {
     let decide = {
-        let target = target.clone();
+        let (target, configs) = (target.clone(), topics.configs().clone());
         move |image: &Image| -> Result<Vec<Change>, AlterOrGone> {
             Ok(match &target {
                 ConfigTarget::Topic(topic) => {
                     let topic = image.topic_by_id(topic.id).ok_or(AlterOrGone::Gone)?;
-                    let (set, delete) = difference(&topic.configs, alter(None, &topic.configs)?);
+                    let next = alter(None, &topic.configs)?;
+                    check_topic_change(&configs.layers(image), &next)?;
+                    let (set, delete) = difference(&topic.configs, next);
                     vec![Change::SetTopicConfigs { id: topic.id, set, delete }]
                 }
                 ConfigTarget::Broker | ConfigTarget::AllBrokers => {
                     let one = matches!(target, ConfigTarget::Broker);
                     let (owner, kind) = if one { (Some(node), BrokerTarget::One) } else { (None, BrokerTarget::All) };
                     let current = image.broker_configs(owner);
-                    let (set, delete) = difference(current, alter(Some(kind), current)?);
+                    let next = alter(Some(kind), current)?;
+                    check_broker_change(&configs.layers(image), kind, &next)?;
+                    let (set, delete) = difference(current, next);
                     vec![Change::SetBrokerConfigs { node: owner, set, delete }]
                 }
             })

@@ -137,6 +137,17 @@ fn layers<'a>(node: NodeId, statics: &'a Statics, image: &'a Image) -> Layers<'a
     Layers { statics, cluster: image.broker_configs(None), broker: image.broker_configs(Some(node)) }
 }
 
+/// What the logs of a topic of this image are told, by the settings that the broker `node` was started with.
+pub fn topic_log_settings(
+    node: NodeId,
+    statics: &Statics,
+    broker: &BrokerSettings,
+    image: &Image,
+    topic: &Topic,
+) -> LogSettings {
+    log_settings(&TopicSettings::resolve(&layers(node, statics, image), &topic.configs), broker)
+}
+
 /// What a log is told of its topic's settings.
 pub fn log_settings(topic: &TopicSettings, broker: &BrokerSettings) -> LogSettings {
     let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
@@ -155,5 +166,14 @@ pub fn log_settings(topic: &TopicSettings, broker: &BrokerSettings) -> LogSettin
         timestamp_after_max_ms: ms(topic.timestamp_after_max_ms),
         producer_expiration_ms: ms(broker.producer_expiration_ms),
         producers_max: PRODUCERS_PER_PARTITION_MAX,
+        cleanup_delete: topic.cleanup.delete,
+        cleanup_compact: topic.cleanup.compact,
+        retention_ms: topic.retention_ms.map(ms),
+        retention_bytes: topic.retention_bytes,
+        delete_retention_ms: ms(topic.delete_retention_ms),
+        min_compaction_lag_ms: ms(topic.min_compaction_lag_ms),
+        max_compaction_lag_ms: ms(topic.max_compaction_lag_ms),
+        min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+        decompressed_bytes_max: topic.decompressed_bytes_max,
     }
 }

@@ -163,7 +163,11 @@ fn plan(topics: &Topics, image: &Image, node: NodeId, asked: &CreatableTopic) ->
     // A key that comes twice has its last value, as with Kafka.
     let entries: BTreeMap<&str, Option<&str>> =
         entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())).collect();
-    match settings::topic_replacement(entries) {
+    let configs = settings::topic_replacement(entries).and_then(|configs| {
+        settings::check_topic_change(&topics.configs().layers(image), &configs)?;
+        Ok(configs)
+    });
+    match configs {
         Ok(configs) => Ok(NewTopic { name: asked.name.as_str().into(), partitions, configs }),
         Err(error) => refused(errors::of_alter(&error), error.to_string()),
     }

@@ -3,7 +3,7 @@
 
 use crate::log;
 use crate::metadata::{CommitError, Refusal};
-use crate::partition::{AckError, AppendError, EpochError, ReadError};
+use crate::partition::{AckError, AppendError, DeleteError, EpochError, ReadError};
 use crate::record::BatchError;
 use crate::settings::AlterError;
 use crate::wire::ErrorCode;
@@ -16,6 +16,7 @@ pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
         | BatchError::Magic { .. }
         | BatchError::Crc { .. }
         | BatchError::Misplaced { .. }
+        | BatchError::Heads { .. }
         | BatchError::Epoch { .. } => ErrorCode::CorruptMessage,
         // not exactly one whole batch
         BatchError::TooShort { .. }
@@ -89,6 +90,16 @@ pub(super) fn of_read(error: &ReadError) -> ErrorCode {
         ReadError::Deleted => ErrorCode::UnknownTopicOrPartition,
         ReadError::Storage(_) => ErrorCode::KafkaStorageError,
         ReadError::Corrupt(_) => ErrorCode::CorruptMessage,
+    }
+}
+
+/// Why records were not deleted (DR-1).
+pub(super) fn of_delete(error: &DeleteError) -> ErrorCode {
+    match error {
+        DeleteError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        DeleteError::Deleted => ErrorCode::UnknownTopicOrPartition,
+        DeleteError::Storage => ErrorCode::KafkaStorageError,
+        DeleteError::Stopping => ErrorCode::NotLeaderOrFollower,
     }
 }
 

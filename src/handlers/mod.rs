@@ -6,7 +6,7 @@
 //! - Data: [`produce`] (with [`keyless`]), [`fetch`], [`list_offsets`], [`offset_for_leader_epoch`], [`init_producer_id`].
 //! - Cluster: [`api_versions`], [`metadata`], [`describe_cluster`], [`describe_topic_partitions`], [`describe_log_dirs`],
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
-//! - Changes: [`create_topics`], [`delete_topics`], [`create_partitions`], [`describe_configs`], [`alter_configs`],
+//! - Changes: [`create_topics`], [`delete_topics`], [`create_partitions`], [`delete_records`], [`describe_configs`], [`alter_configs`],
 //!   [`incremental_alter_configs`] (the three over [`config_resources`]).
 //! - What they share: [`topics`], [`configs`], [`producer_ids`], [`whereabouts`], [`topic_name`], [`epochs`]; [`errors`] and
 //!   [`answer`], the ways back to the wire.
@@ -29,6 +29,7 @@ mod config_resources;
 pub mod configs;
 mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_client_quotas;
 mod describe_cluster;
@@ -55,7 +56,7 @@ mod topic_name;
 mod topics;
 mod whereabouts;
 
-pub use configs::{Configs, log_settings};
+pub use configs::{Configs, log_settings, topic_log_settings};
 pub use describe_log_dirs::Space;
 pub use fetch::Fetches;
 pub use producer_ids::ProducerIds;

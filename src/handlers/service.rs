@@ -10,10 +10,10 @@ use super::producer_ids::ProducerIds;
 use super::topics::Topics;
 use super::whereabouts::Whereabouts;
 use super::{
-    acls, alter_configs, api_versions, call, create_partitions, create_topics, delete_topics, describe_client_quotas,
-    describe_cluster, describe_configs, describe_log_dirs, describe_quorum, describe_topic_partitions,
-    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, list_partition_reassignments,
-    metadata, offset_for_leader_epoch, produce,
+    acls, alter_configs, api_versions, call, create_partitions, create_topics, delete_records, delete_topics,
+    describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs, describe_quorum,
+    describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id, list_offsets,
+    list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
 };
 use crate::base::Clock;
 use crate::metrics::Metrics;
@@ -155,6 +155,7 @@ impl Desk {
             | Request::ListOffsets(_)
             | Request::CreateTopics(_)
             | Request::DeleteTopics(_)
+            | Request::DeleteRecords(_)
             | Request::InitProducerId(_)
             | Request::AlterConfigs(_)
             | Request::DescribeLogDirs(_)
@@ -187,6 +188,9 @@ impl Desk {
             }
             Request::DeleteTopics(request) => {
                 to_the_end(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
+            }
+            Request::DeleteRecords(request) => {
+                later(metrics, header, async move { delete_records::answer(&topics, &head, &request).await })
             }
             Request::CreatePartitions(request) => {
                 later(metrics, header, async move { create_partitions::answer(&topics, node, &head, &request).await })

@@ -27,7 +27,7 @@ impl Descriptors {
     /// How many files are open, the pinned ones included.
     pub fn open_files(&self) -> usize {
         let open = self.open.lock();
-        open.iter().filter_map(Weak::upgrade).filter(|slot| slot.held.lock().is_some()).count()
+        open.iter().filter_map(Weak::upgrade).filter(|slot| slot.held.lock().file.is_some()).count()
     }
 
     fn register(&self, slot: &Arc<Slot>) {
@@ -47,14 +47,20 @@ impl Descriptors {
     }
 }
 
+/// What a slot holds, under its lock.
+struct Held {
+    path: Arc<Path>,
+    file: Option<Arc<dyn File>>,
+    /// The path is, or is about to be, another file's or nobody's: what is open stays open, and nothing is opened.
+    detached: bool,
+}
+
 /// One file that is open while it is used.
 pub struct Slot {
     disk: Arc<dyn Disk>,
     descriptors: Arc<Descriptors>,
-    path: PathBuf,
-    held: Mutex<Option<Arc<dyn File>>>,
+    held: Mutex<Held>,
     used: AtomicBool,
-    pinned: AtomicBool,
     /// Held weakly by the cache, which needs the Arc that this slot lives in.
     itself: Weak<Slot>,
 }
@@ -65,17 +71,15 @@ impl Slot {
         Arc::new_cyclic(|itself| Slot {
             disk: Arc::clone(disk),
             descriptors: Arc::clone(descriptors),
-            path,
-            held: Mutex::new(None),
+            held: Mutex::new(Held { path: path.into(), file: None, detached: false }),
             used: AtomicBool::new(false),
-            pinned: AtomicBool::new(false),
             itself: Weak::clone(itself),
         })
     }
 
     /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> Arc<Path> {
+        Arc::clone(&self.held.lock().path)
     }
 
     /// The file, which must exist.
@@ -85,7 +89,7 @@ impl Slot {
 
     /// The file if it is open and nobody is opening or closing it: for those who may not wait for the disk.
     pub fn file_if_open(&self) -> Option<Arc<dyn File>> {
-        let file = self.held.try_lock()?.clone()?;
+        let file = self.held.try_lock()?.file.clone()?;
         self.used.store(true, Ordering::Relaxed);
         Some(file)
     }
@@ -98,11 +102,15 @@ impl Slot {
     fn get(&self, how: Open) -> io::Result<Arc<dyn File>> {
         self.used.store(true, Ordering::Relaxed);
         let mut held = self.held.lock();
-        if let Some(file) = held.as_ref() {
+        if let Some(file) = held.file.as_ref() {
             return Ok(Arc::clone(file));
         }
-        let file = self.disk.open(&self.path, how)?;
-        *held = Some(Arc::clone(&file));
+        if held.detached {
+            let why = format!("{} was removed or replaced", held.path.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
+        }
+        let file = self.disk.open(&held.path, how)?;
+        held.file = Some(Arc::clone(&file));
         drop(held);
         if let Some(slot) = self.itself.upgrade() {
             self.descriptors.register(&slot);
@@ -112,25 +120,45 @@ impl Slot {
 
     /// Closes the file: another one has, or will have, the path.
     pub fn forget(&self) {
-        *self.held.lock() = None;
+        self.held.lock().file = None;
     }
 
-    /// Opens the file for good, for those who still read it after its name is gone.
-    pub fn pin(&self) {
-        self.pinned.store(true, Ordering::Relaxed);
-        // A file that can't be opened now can't be read by anybody anyway.
-        let _ = self.file();
+    /// The name is about to be taken away, or given to another file. Those who still read it keep it open (`in_use`); nobody
+    /// opens anything under the name through this slot from now on. When it can't be opened, its readers are told
+    /// `NotFound` and look again.
+    pub fn detach(&self, in_use: bool) {
+        let mut held = self.held.lock();
+        if in_use && held.file.is_none() && !held.detached {
+            match self.disk.open(&held.path, Open::ReadWrite) {
+                Ok(file) => held.file = Some(file),
+                Err(error) => tracing::warn!(file = %held.path.display(), %error, "can't be kept open for its readers"),
+            }
+        }
+        held.detached = true;
+        let opened = held.file.is_some();
+        drop(held);
+        if let Some(slot) = self.itself.upgrade().filter(|_| opened) {
+            // It counts as open for as long as the slot lives.
+            self.descriptors.register(&slot);
+        }
     }
 
-    /// Closes the file unless it is pinned, in use this instant, or was used since the last call.
+    /// Gives the file another name, over whatever file has it, also while it is used.
+    pub fn rename(&self, to: &Path) -> io::Result<()> {
+        let mut held = self.held.lock();
+        self.disk.rename(&held.path, to)?;
+        held.path = to.into();
+        Ok(())
+    }
+
+    /// Closes the file unless it is detached, in use this instant, or was used since the last call.
     fn close_if_idle(&self) -> bool {
         if self.used.swap(false, Ordering::Relaxed) {
             return false;
         }
         match self.held.try_lock() {
-            // Under the lock: who pins takes it after the mark, and opens again what was closed just before.
-            Some(mut held) if !self.pinned.load(Ordering::Relaxed) => {
-                *held = None;
+            Some(mut held) if !held.detached => {
+                held.file = None;
                 true
             }
             Some(_) | None => false,

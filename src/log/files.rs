@@ -1,12 +1,15 @@
 //! [`Log`]: the files of one partition.
 
+use super::compacted::Compacted;
 use super::descriptors::Descriptors;
+use super::edit::detach_all;
 use super::growth::{Growth, TimeMark};
 use super::index::{IndexEntry, TimeEntry};
 use super::index_tail::IndexTail;
 use super::plan::{Planned, Wanted};
 use super::segment::{Found, Segment, SegmentError};
 use super::tip::{Placement, Roll, Tip};
+use super::waste::OldFile;
 use super::{epochs, metadata_file, names, snapshot, start_file};
 use crate::base::{Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Open};
@@ -41,14 +44,19 @@ pub struct Placed {
 
 /// One partition's files. Touches none of them until the first write.
 pub struct Log {
-    env: LogEnv,
-    dir: PathBuf,
+    pub(super) env: LogEnv,
+    pub(super) dir: PathBuf,
     topic: TopicId,
     /// Oldest first; the last is active.
-    segments: RwLock<Arc<Vec<Arc<Segment>>>>,
+    pub(super) segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     /// Segments that batches were placed in and that have no file yet.
     begun: Mutex<Vec<Arc<Segment>>>,
-    writer: Mutex<Writer>,
+    /// What was compacted. Who edits sealed segments holds it for as long as that takes; before the writer's lock.
+    pub(super) edits: Mutex<Compacted>,
+    pub(super) writer: Mutex<Writer>,
+    /// Whether the directory has, or may be given, another name. Held while a file in it is removed: the next topic of
+    /// the name has files of the same names.
+    pub(super) is_away: Mutex<bool>,
 }
 
 /// What only the writer needs.
@@ -56,13 +64,17 @@ pub struct Log {
 pub(super) struct Writer {
     /// Offsets of the producer snapshots on disk, oldest first.
     pub(super) snapshots: Vec<Offset>,
+    /// Files that belong to no segment of the log, and were not removed yet.
+    pub(super) leftovers: Vec<OldFile>,
+    /// The directory is this log's although it has no segment.
+    pub(super) emptied: bool,
     /// The directory is gone, or about to go.
-    deleted: bool,
+    pub(super) deleted: bool,
 }
 
 impl Writer {
     pub(super) fn with_snapshots(snapshots: Vec<Offset>) -> Writer {
-        Writer { snapshots, deleted: false }
+        Writer { snapshots, ..Writer::default() }
     }
 }
 
@@ -81,7 +93,7 @@ impl Log {
     /// A partition that has no files yet, and its tip at offset 0.
     pub fn create(env: &LogEnv, dir: PathBuf, topic: TopicId) -> (Log, Tip) {
         let tip = Tip::new(Offset::ZERO, jitter_seed(&dir, topic));
-        (Log::assemble(env, dir, topic, Vec::new(), Writer::default()), tip)
+        (Log::assemble(env, dir, topic, Vec::new(), Writer::default(), Compacted::default()), tip)
     }
 
     pub(super) fn assemble(
@@ -90,6 +102,7 @@ impl Log {
         topic: TopicId,
         segments: Vec<Arc<Segment>>,
         writer: Writer,
+        compacted: Compacted,
     ) -> Log {
         Log {
             env: env.clone(),
@@ -97,7 +110,9 @@ impl Log {
             topic,
             segments: RwLock::new(Arc::new(segments)),
             begun: Mutex::default(),
+            edits: Mutex::new(compacted),
             writer: Mutex::new(writer),
+            is_away: Mutex::new(false),
         }
     }
 
@@ -119,11 +134,6 @@ impl Log {
     /// Base offset of the oldest segment.
     pub fn first_offset(&self) -> Option<Offset> {
         self.segments.read().first().map(|segment| segment.base())
-    }
-
-    /// Bytes of batches on disk.
-    pub fn bytes_on_disk(&self) -> u64 {
-        self.segments().iter().map(|segment| segment.written_end()).sum()
     }
 
     /// The segment that holds `at`, or would if it was written: the last one whose base is not above it.
@@ -257,7 +267,7 @@ impl Log {
         }
         match (&active, &placement.roll) {
             (Some(active), Some(roll)) => self.seal(active, roll, placement.segment, writer)?,
-            (None, _) => self.begin(placement)?,
+            (None, _) => self.begin(placement, writer)?,
             (Some(active), None) => {
                 panic!("batch at {} begins a segment after {} without a roll", placement.base, active.base())
             }
@@ -267,8 +277,8 @@ impl Log {
         for slot in [segment.log(), segment.index.slot(), segment.times.slot()] {
             slot.forget();
         }
-        remove_if_there(&*self.env.disk, segment.index.slot().path())?;
-        remove_if_there(&*self.env.disk, segment.times.slot().path())?;
+        remove_if_there(&*self.env.disk, &segment.index.slot().path())?;
+        remove_if_there(&*self.env.disk, &segment.times.slot().path())?;
         segment.log().create()?.set_len(0)?;
         let mut begun = self.begun.lock();
         let mut segments = self.segments.write();
@@ -281,12 +291,17 @@ impl Log {
     }
 
     /// The directory and what stands in it before the first batch. What is there already came from a failed attempt, or
-    /// from a deleted topic of the same name that could not be moved away: its segments must not become this log's.
-    fn begin(&self, placement: &Placement) -> io::Result<()> {
-        if self.env.disk.exists(&self.dir)? {
+    /// from a deleted topic of the same name that could not be moved away: its segments must not become this log's. A log
+    /// that retention has emptied has its directory, from which files may still be about to go.
+    fn begin(&self, placement: &Placement, writer: &mut Writer) -> io::Result<()> {
+        if !writer.emptied && self.env.disk.exists(&self.dir)? {
             self.env.disk.remove_dir_all(&self.dir)?;
         }
         self.env.disk.create_dir_all(&self.dir)?;
+        if let Some(roll) = &placement.roll {
+            self.put(&roll.snapshot, &names::segment(placement.segment, snapshot::SUFFIX))?;
+            self.keep_snapshot(placement.segment, writer)?;
+        }
         self.put(metadata_file::encode(self.topic).as_bytes(), names::PARTITION_METADATA)?;
         let mut begun = epochs::Epochs::default();
         begun.assign(placement.epoch, placement.base);
@@ -353,14 +368,15 @@ impl Log {
         self.keep_snapshot(tip.end, &mut writer)
     }
 
-    /// Notes durably where the log begins, for a start without a write-ahead log: segments below it may go in any order.
-    /// A log without files needs no note.
+    /// Notes where the log begins, for a start without a write-ahead log. Nothing is synced: that start comes after the
+    /// end of the process, not of the machine, and the checkpoint has the log start before segments below it go. A log
+    /// without files needs no note.
     pub fn note_start(&self, start: Offset) -> io::Result<()> {
         let writer = self.writer.lock();
         if writer.deleted || self.segments.read().is_empty() {
             return Ok(());
         }
-        self.env.disk.write_whole(&self.dir.join(start_file::FILE_NAME), start_file::encode(start).as_bytes())
+        self.env.disk.replace_whole(&self.dir.join(start_file::FILE_NAME), start_file::encode(start).as_bytes())
     }
 
     /// Index entries up to those that are counted in `at`, part of a tip, for a checkpoint to keep: what is in no file.
@@ -391,30 +407,11 @@ impl Log {
         }
     }
 
-    /// Removes the sealed segments that lie wholly below `offset`, which the log start has durably come to; those who read
-    /// them read on. The active segment stays. Returns how many went.
-    pub fn remove_segments_below(&self, offset: Offset) -> io::Result<usize> {
-        let _writer = self.writer.lock();
-        let segments = self.segments();
-        let count = segments.windows(2).take_while(|pair| pair[1].base() <= offset).count();
-        if count > 0 {
-            // The name of the segment that stays must outlive the removal of the others: it says how far the log had come.
-            self.env.disk.sync_dir(&self.dir)?;
-        }
-        *self.segments.write() = Arc::new(segments[count..].to_vec());
-        for segment in &segments[..count] {
-            segment.pin();
-            for slot in [segment.log(), segment.index.slot(), segment.times.slot()] {
-                remove_if_there(&*self.env.disk, slot.path())?;
-            }
-        }
-        Ok(count)
-    }
-
     /// Gives the partition's directory the name `to`, which is free; those who read its segments read on. Nothing is
     /// written any more. Says whether there was a directory.
     pub fn move_away(&self, to: &Path) -> io::Result<bool> {
         self.give_up_segments();
+        *self.is_away.lock() = true;
         match self.env.disk.rename(&self.dir, to) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -425,22 +422,27 @@ impl Log {
     /// Removes the partition's directory; those who read its segments read on. Nothing is written any more.
     pub fn delete(&self) -> io::Result<()> {
         self.give_up_segments();
+        *self.is_away.lock() = true;
         match self.env.disk.remove_dir_all(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
     }
 
-    /// Nothing is written any more and no segment is found; those that somebody reads are opened for as long as that
-    /// takes. The others are not: a log may have more segments than the process may open files.
+    /// Nothing is written any more and no segment is found.
     fn give_up_segments(&self) {
+        // Waits for a swap that is under way; none begins after that.
+        let edits = self.edits.lock();
         self.writer.lock().deleted = true;
+        drop(edits);
         self.begun.lock().clear();
         let segments = std::mem::take(&mut *self.segments.write());
-        let planning = Arc::strong_count(&segments) > 1;
-        for segment in segments.iter().filter(|segment| planning || Arc::strong_count(segment) > 1) {
-            segment.pin();
-        }
+        detach_all(&segments, &segments);
+    }
+
+    /// Whether the directory is gone, or about to go.
+    pub fn is_deleted(&self) -> bool {
+        self.writer.lock().deleted
     }
 }
 

@@ -56,7 +56,8 @@ impl<'a> Headers<'a> {
 
     fn check(&self, header: &BatchHeader) -> Result<(), BatchError> {
         let base = header.base_offset;
-        if let Some(expected) = self.expected.filter(|expected| *expected != base) {
+        let fits = |expected: Offset| base == expected || (base > expected && self.segment.has_gaps());
+        if let Some(expected) = self.expected.filter(|expected| !fits(*expected)) {
             return Err(BatchError::Misplaced { base, expected });
         }
         // A batch has one epoch; its first offsets may lie below the log start, of which nothing is known.

@@ -189,6 +189,7 @@ impl Segment {
         if self.is_checked(&stretch) {
             return Ok(None);
         }
+        self.check_heads()?;
         let end = stretch.end.min(self.unchecked_end());
         let mut walk = Walk::new(self, stretch.start, end);
         let mut next = self.base();

@@ -6,21 +6,23 @@
 //! written since is known. After removal the file lives on for those who hold the segment.
 
 use super::LogEnv;
+use super::age::Age;
 use super::descriptors::Slot;
 use super::epochs::Epochs;
 use super::growth::TimeMark;
 use super::headers::Headers;
-use super::index::{IndexEntry, SparseIndex, TimeEntry};
+use super::index::{INDEX_ENTRY_BYTES, IndexEntry, SparseIndex, TIME_ENTRY_BYTES, TimeEntry};
 use super::names;
 use super::plan::ReadsSoFar;
 use super::walk::{Patience, Walk, WalkError, read_exact_with};
 use crate::base::{FileRange, LeaderEpoch, Offset, Timestamp};
+use crate::record::header::Heads;
 use crate::record::{BatchError, BatchHeader, HEADER_BYTES, Records};
 use parking_lot::Mutex;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Plain bytes of a batch that a search by timestamp looks at, at most; beyond, the batch's start is the answer.
@@ -60,6 +62,14 @@ pub struct Found {
     pub epoch: LeaderEpoch,
 }
 
+/// What is known of a segment whose offsets have gaps.
+struct Gaps {
+    /// CRC-32C of the heads of its batches.
+    heads: u32,
+    /// Whether they were held against it in this run.
+    checked: AtomicBool,
+}
+
 /// One segment of a log.
 pub struct Segment {
     base: Offset,
@@ -70,8 +80,11 @@ pub struct Segment {
     /// Bytes below this came from an earlier run and are checked when they are first read.
     unchecked: AtomicU64,
     pub(super) reads: Mutex<ReadsSoFar>,
+    /// None when each batch follows from the one before.
+    gaps: Option<Gaps>,
     /// What its batches' leader epochs must be, once that is known.
     epochs: OnceLock<Arc<Epochs>>,
+    pub(super) age: Age,
 }
 
 impl Segment {
@@ -85,7 +98,18 @@ impl Segment {
         index: Option<u32>,
         times: Option<u32>,
     ) -> Segment {
-        let slot = |suffix| Slot::new(&env.disk, &env.descriptors, dir.join(names::segment(base, suffix)));
+        Segment::of_files(env, base, written, (index, times), |suffix| dir.join(names::segment(base, suffix)))
+    }
+
+    /// The same with files of other names.
+    pub(super) fn of_files(
+        env: &LogEnv,
+        base: Offset,
+        written: u64,
+        (index, times): (Option<u32>, Option<u32>),
+        path: impl Fn(&'static str) -> PathBuf,
+    ) -> Segment {
+        let slot = |suffix| Slot::new(&env.disk, &env.descriptors, path(suffix));
         Segment {
             base,
             log: slot(names::LOG),
@@ -94,8 +118,15 @@ impl Segment {
             written: AtomicU64::new(written),
             unchecked: AtomicU64::new(written),
             reads: Mutex::default(),
+            gaps: None,
             epochs: OnceLock::new(),
+            age: Age::default(),
         }
+    }
+
+    /// The same segment with gaps between its batches' offsets, and the CRC-32C of their heads.
+    pub(super) fn with_gaps(self, heads: u32) -> Segment {
+        Segment { gaps: Some(Gaps { heads, checked: AtomicBool::new(false) }), ..self }
     }
 
     /// Base offset; the file's name.
@@ -158,7 +189,7 @@ impl Segment {
     }
 
     /// A position at or before the batch that holds `offset`.
-    pub(super) fn seek(&self, offset: Offset) -> Result<u64, SegmentError> {
+    pub(crate) fn seek(&self, offset: Offset) -> Result<u64, SegmentError> {
         let Ok(relative) = u32::try_from(offset.0 - self.base.0) else { return Ok(0) };
         let entry = self.index.last_where(|entry| entry.offset <= relative);
         Ok(match entry {
@@ -313,12 +344,55 @@ impl Segment {
         Ok(None)
     }
 
-    /// Keeps the files open for those who read on after the names are gone.
-    pub(super) fn pin(&self) {
-        for slot in [&self.log, self.index.slot(), self.times.slot()] {
-            slot.pin();
-        }
+    /// Max timestamp of its first batch; `NONE` when there is none.
+    pub fn first_timestamp(&self) -> Result<Timestamp, SegmentError> {
+        Ok(self.header_at(0)?.map_or(Timestamp::NONE, |header| header.max_timestamp))
     }
+
+    /// Bytes of the offset index and of the time index.
+    pub fn index_sizes(&self) -> (u64, u64) {
+        let (index, times) = (u64::from(self.index.entries()), u64::from(self.times.entries()));
+        (index * INDEX_ENTRY_BYTES as u64, times * TIME_ENTRY_BYTES as u64)
+    }
+
+    /// The names are about to go, or to be given to other files. Those who hold the segment (`in_use`) read on.
+    pub(super) fn detach(&self, in_use: bool) {
+        self.slots().into_iter().for_each(|slot| slot.detach(in_use));
+    }
+
+    /// Its files: batches, offset index, time index.
+    pub(super) fn slots(&self) -> [&Arc<Slot>; 3] {
+        [&self.log, self.index.slot(), self.times.slot()]
+    }
+
+    /// Whether offsets may be missing between its batches: a compaction wrote it.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gaps.is_some()
+    }
+
+    /// The first read of what an earlier compaction left: the heads of all batches, which their CRCs leave out.
+    pub(crate) fn check_heads(&self) -> Result<(), SegmentError> {
+        let Some(Gaps { heads: stored, checked }) = &self.gaps else { return Ok(()) };
+        if self.unchecked_end() == 0 || checked.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let computed = heads_of(self, self.written_end()).map_err(|error| self.failed(error))?;
+        if computed != *stored {
+            let error = BatchError::Heads { stored: *stored, computed };
+            return Err(SegmentError::Corrupt { file: self.name(), position: 0, error });
+        }
+        checked.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// The CRC-32C of the heads of a file's batches up to `end`.
+pub(super) fn heads_of(file: &dyn FileRange, end: u64) -> Result<u32, WalkError> {
+    let (mut walk, mut heads) = (Walk::new(file, 0, end), Heads::new());
+    while let Some((header, _)) = walk.next_header()? {
+        heads.add(&header);
+    }
+    Ok(heads.value())
 }
 
 /// The first record in a whole batch that is `wanted`. Records that can't be read (compressed batches are not opened when

@@ -7,7 +7,7 @@ pub const SEGMENT_BYTES_MAX: u32 = i32::MAX as u32;
 
 /// Settings of one log, resolved from topic and broker configuration. Cheap to replace; a change takes effect with the
 /// next append.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct LogSettings {
     /// `segment.bytes`: a segment does not grow past this.
     pub segment_bytes: u32,
@@ -31,14 +31,35 @@ pub struct LogSettings {
     pub producer_expiration_ms: i64,
     /// Most producers remembered per partition; beyond, the ones silent longest are forgotten.
     pub producers_max: u32,
+    /// `cleanup.policy` has `delete`: old segments are removed by age and size.
+    pub cleanup_delete: bool,
+    /// `cleanup.policy` has `compact`: of each key the last record is kept.
+    pub cleanup_compact: bool,
+    /// `retention.ms`: a segment goes when its newest record is older; none: never.
+    pub retention_ms: Option<i64>,
+    /// `retention.bytes`: the oldest segments go while the log is larger by them; none: never.
+    pub retention_bytes: Option<u64>,
+    /// `delete.retention.ms`: so long tombstones are kept after they were compacted first.
+    pub delete_retention_ms: i64,
+    /// `min.compaction.lag.ms`: younger records are not compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: older records are compacted whatever the dirty ratio is.
+    pub max_compaction_lag_ms: i64,
+    /// `min.cleanable.dirty.ratio`: the part of a log that must be dirty before it is compacted, 0 to 1.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `max.decompressed.message.bytes`: the most plain bytes of a batch.
+    pub decompressed_bytes_max: u32,
 }
+
+/// A day in milliseconds.
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 impl Default for LogSettings {
     /// Kafka's defaults; `producers_max` is Ottla's.
     fn default() -> Self {
         LogSettings {
             segment_bytes: 1 << 30,
-            segment_ms: 7 * 24 * 3600 * 1000,
+            segment_ms: 7 * DAY_MS,
             segment_jitter_ms: 0,
             index_interval_bytes: 4096,
             index_bytes: 10 * 1024 * 1024,
@@ -46,8 +67,17 @@ impl Default for LogSettings {
             message_timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3600 * 1000,
-            producer_expiration_ms: 24 * 3600 * 1000,
+            producer_expiration_ms: DAY_MS,
             producers_max: 20_000,
+            cleanup_delete: true,
+            cleanup_compact: false,
+            retention_ms: Some(7 * DAY_MS),
+            retention_bytes: None,
+            delete_retention_ms: DAY_MS,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            min_cleanable_dirty_ratio: 0.5,
+            decompressed_bytes_max: i32::MAX as u32 - 8,
         }
     }
 }

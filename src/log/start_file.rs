@@ -1,5 +1,5 @@
-//! `log-start`: where a log begins, for starts that find no write-ahead log (`ottla.durability=os`). Text, written whole
-//! and durably, before segments below it go: a loss of power may bring back some of them and not others.
+//! `log-start`: where a log begins, for starts that find no write-ahead log (`ottla.durability=os`). Text, put in place
+//! whole and not synced: it is for what happened since the checkpoint, and what `os` covers is the end of the process.
 //!
 //! ```text
 //! magic=ottla-log-start

@@ -34,6 +34,9 @@ pub enum FlawKind {
         /// How many there should be.
         expected: u64,
     },
+    /// It can't be read.
+    #[error("it is damaged")]
+    Unreadable,
     /// The file is larger than a segment can be.
     #[error("the file is larger than {SEGMENT_BYTES_MAX} bytes")]
     TooLong,

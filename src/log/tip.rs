@@ -333,8 +333,39 @@ impl Tip {
 
     /// Raises the log start (DeleteRecords, retention); it never goes back and never passes the end.
     pub fn set_log_start(&mut self, start: Offset) {
+        self.raise_log_start(start);
+        self.forget_epochs_before(self.log_start);
+    }
+
+    /// The same, and the epochs of what goes stay: whoever still sees the old start asks for them.
+    pub fn raise_log_start(&mut self, start: Offset) {
         self.log_start = self.log_start.max(start.min(self.end));
-        self.epochs.truncate_before(self.log_start);
+    }
+
+    /// Forgets the epochs that ended before `start`, which everybody sees as the log start now.
+    pub fn forget_epochs_before(&mut self, start: Offset) {
+        self.epochs.truncate_before(start);
+    }
+
+    /// Everything in the log has expired: it begins at its end, and the next batch begins a new segment.
+    pub fn expire(&mut self) {
+        self.raise_log_start(self.end);
+        if let Some(active) = self.active.as_mut().filter(|active| active.base < self.end) {
+            active.closed = true;
+        }
+    }
+
+    /// Whether no segment is needed any more, the active one included. One without a batch stays: its name is the next
+    /// one's.
+    pub fn is_expired(&self) -> bool {
+        let over = self.active.as_ref().is_some_and(|active| active.closed && active.base < self.end);
+        over && self.log_start == self.end
+    }
+
+    /// The state as a checkpoint keeps it: segments that nobody needs are not in it.
+    pub fn to_keep(&self) -> Tip {
+        let active = if self.is_expired() { None } else { self.active.clone() };
+        Tip { active, ..self.clone() }
     }
 
     /// The largest known epoch not above `asked` and where it ended (OffsetForLeaderEpoch); (-1, -1) when unknown.

@@ -101,6 +101,21 @@ families! {
     RECOVERY_CUTS = "ottla_recovery_cuts", Gauge, [],
         "Ends that the start cut off, of segments, or passed over, of the write-ahead log: torn, or left by an older chunk.";
     RECOVERY_FINDINGS = "ottla_recovery_findings", Gauge, [], "Things that the start found damaged, lost or missing.";
+    REMOVED_SEGMENTS = "ottla_removed_segments_total", Counter, ["reason"],
+        "Segments that were removed: time (retention.ms), size (retention.bytes), start (below a log start that was raised otherwise).";
+    REMOVED_BYTES = "ottla_removed_bytes_total", Counter, ["reason"], "Bytes of these segments.";
+    TRASH_FILES = "ottla_trash_files", Gauge, [], "Files, and directories of deleted partitions, that wait for their removal.";
+    PROVEN_TIME_LAG = "ottla_proven_time_lag_seconds", Gauge, [],
+        "How far the clock is ahead of the time that is proven to have passed, by which records are judged for their age.";
+    CLEANER_ROUNDS = "ottla_cleaner_rounds_total", Counter, [], "Logs that were compacted, each time.";
+    CLEANER_READ_BYTES = "ottla_cleaner_read_bytes_total", Counter, [], "Bytes of batches that compaction read.";
+    CLEANER_WRITTEN_BYTES = "ottla_cleaner_written_bytes_total", Counter, [], "Bytes of batches that compaction wrote.";
+    CLEANER_REMOVED_RECORDS = "ottla_cleaner_removed_records_total", Counter, [], "Records that compaction removed.";
+    CLEANER_UNREADABLE_BATCHES = "ottla_cleaner_unreadable_batches_total", Counter, [],
+        "Batches that compaction could not judge (a codec's failure, too many plain bytes) and kept as they were.";
+    CLEANER_MAP_BYTES = "ottla_cleaner_map_bytes", Gauge, [], "Memory that compaction holds for offsets by key.";
+    UNCLEANABLE_LOGS = "ottla_uncleanable_partitions", Gauge, [],
+        "Partitions that are not compacted any more until the next start; the log of the broker says why.";
     SCRUB_BYTES = "ottla_scrub_bytes_total", Counter, [],
         "Bytes of segments from before the start that were read in the background and found good.";
     SCRUB_FINDINGS = "ottla_scrub_findings_total", Counter, [], "Segments that this reading found damaged.";

@@ -161,6 +161,61 @@ impl Metrics {
         Sampled::put(&self.registry, &families::RECOVERY_FINDINGS, read);
     }
 
+    /// Segments removed, by reason, read at scrape.
+    pub fn sample_removed_segments(&self, read: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static) {
+        Sampled::put_rows(&self.registry, &families::REMOVED_SEGMENTS, move || by_label(read()));
+    }
+
+    /// Their bytes, by reason, read at scrape.
+    pub fn sample_removed_bytes(&self, read: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static) {
+        Sampled::put_rows(&self.registry, &families::REMOVED_BYTES, move || by_label(read()));
+    }
+
+    /// Files that wait for their removal, read at scrape.
+    pub fn sample_trash_files(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::TRASH_FILES, read);
+    }
+
+    /// How far the clock is ahead of proven time, seconds, read at scrape.
+    pub fn sample_proven_time_lag(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::PROVEN_TIME_LAG, read);
+    }
+
+    /// Logs that were compacted, read at scrape.
+    pub fn sample_cleaner_rounds(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_ROUNDS, read);
+    }
+
+    /// Bytes that compaction read, read at scrape.
+    pub fn sample_cleaner_read_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_READ_BYTES, read);
+    }
+
+    /// Bytes that it wrote, read at scrape.
+    pub fn sample_cleaner_written_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_WRITTEN_BYTES, read);
+    }
+
+    /// Records that it removed, read at scrape.
+    pub fn sample_cleaner_removed_records(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_REMOVED_RECORDS, read);
+    }
+
+    /// Batches that it could not judge, read at scrape.
+    pub fn sample_cleaner_unreadable_batches(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_UNREADABLE_BATCHES, read);
+    }
+
+    /// Memory for offsets by key, read at scrape.
+    pub fn sample_cleaner_map_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::CLEANER_MAP_BYTES, read);
+    }
+
+    /// Partitions that it gave up on, read at scrape.
+    pub fn sample_uncleanable_logs(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Sampled::put(&self.registry, &families::UNCLEANABLE_LOGS, read);
+    }
+
     /// Bytes that the scrub found good, read at scrape.
     pub fn sample_scrub_bytes(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::SCRUB_BYTES, read);
@@ -170,6 +225,10 @@ impl Metrics {
     pub fn sample_scrub_findings(&self, read: impl Fn() -> f64 + Send + Sync + 'static) {
         Sampled::put(&self.registry, &families::SCRUB_FINDINGS, read);
     }
+}
+
+fn by_label(values: Vec<(&'static str, u64)>) -> Vec<(Vec<&'static str>, f64)> {
+    values.into_iter().map(|(label, value)| (vec![label], value as f64)).collect()
 }
 
 #[cfg(test)]

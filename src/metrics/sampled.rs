@@ -46,16 +46,24 @@ pub(super) fn family(of: &Family, kind: MetricType, mut rows: Vec<(Vec<&str>, f6
     family
 }
 
+/// Label values and a value, for each series.
+type Rows = Vec<(Vec<&'static str>, f64)>;
+
 /// A gauge or a counter that a function gives.
 pub(super) struct Sampled {
     of: &'static Family,
     desc: Desc,
-    read: Box<dyn Fn() -> f64 + Send + Sync>,
+    read: Box<dyn Fn() -> Rows + Send + Sync>,
 }
 
 impl Sampled {
     /// Registers `read` as `of`; the first to come is kept.
     pub(super) fn put(registry: &Registry, of: &'static Family, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        Self::put_rows(registry, of, move || vec![(Vec::new(), read())]);
+    }
+
+    /// The same with label values.
+    pub(super) fn put_rows(registry: &Registry, of: &'static Family, read: impl Fn() -> Rows + Send + Sync + 'static) {
         debug_assert_ne!(of.kind, Kind::Histogram);
         let sampled = Sampled { of, desc: desc(of), read: Box::new(read) };
         if let Err(error) = registry.register(Box::new(sampled)) {
@@ -74,6 +82,6 @@ impl Collector for Sampled {
             Kind::Counter => MetricType::COUNTER,
             Kind::Gauge | Kind::Histogram => MetricType::GAUGE,
         };
-        vec![family(self.of, kind, vec![(Vec::new(), (self.read)())])]
+        vec![family(self.of, kind, (self.read)())]
     }
 }

@@ -45,6 +45,17 @@ fn exercised() -> Metrics {
     all.sample_recovery_batches(|| 13.0);
     all.sample_recovery_cuts(|| 1.0);
     all.sample_recovery_findings(|| 0.0);
+    all.sample_removed_segments(|| vec![("time", 1)]);
+    all.sample_removed_bytes(|| vec![("time", 15)]);
+    all.sample_trash_files(|| 2.0);
+    all.sample_proven_time_lag(|| 0.0);
+    all.sample_cleaner_rounds(|| 1.0);
+    all.sample_cleaner_read_bytes(|| 16.0);
+    all.sample_cleaner_written_bytes(|| 17.0);
+    all.sample_cleaner_removed_records(|| 18.0);
+    all.sample_cleaner_unreadable_batches(|| 0.0);
+    all.sample_cleaner_map_bytes(|| 19.0);
+    all.sample_uncleanable_logs(|| 0.0);
     all.sample_scrub_bytes(|| 14.0);
     all.sample_scrub_findings(|| 0.0);
     all

@@ -1,4 +1,4 @@
-//! Appends whose answer waits for the disk.
+//! Answers that wait for the disk: appends, and raised log starts.
 
 use super::handle::Partition;
 use crate::base::{Offset, Timestamp};

@@ -34,13 +34,16 @@ pub enum EpochError {
 pub struct Partition {
     pub(super) log: Arc<StoredLog>,
     acks: Acks,
+    /// Who waits for a log start, by that offset.
+    pub(super) starts: Acks,
     interests: Mutex<Vec<Arc<Mark>>>,
 }
 
 impl Partition {
     /// The partition over `log`, which tells it of every advance from now on.
     pub(super) fn over(log: Arc<StoredLog>) -> Arc<Self> {
-        let partition = Arc::new(Partition { log, acks: Acks::default(), interests: Mutex::default() });
+        let partition =
+            Arc::new(Partition { log, acks: Acks::default(), starts: Acks::default(), interests: Mutex::default() });
         let listener: Arc<dyn DurableListener> = partition.clone();
         partition.log.listen(Arc::downgrade(&listener));
         partition
@@ -129,15 +132,18 @@ impl Partition {
 
     fn park(&self, upto: Offset) -> Parked {
         self.acks.park(upto, || {
-            if self.log.watermarks().durable >= upto {
-                return Some(Ok(()));
-            }
-            match self.log.state() {
-                LogState::Live => None,
-                LogState::Deleted => Some(Err(AckError::Deleted)),
-                LogState::Failed => Some(Err(AckError::Storage)),
-            }
+            let durable = self.log.watermarks().durable >= upto;
+            if durable { Some(Ok(())) } else { self.ended().map(Err) }
         })
+    }
+
+    /// Why nothing becomes durable here any more, if that is so.
+    pub(super) fn ended(&self) -> Option<AckError> {
+        match self.log.state() {
+            LogState::Live => None,
+            LogState::Deleted => Some(AckError::Deleted),
+            LogState::Failed => Some(AckError::Storage),
+        }
     }
 
     fn raise_all(&self) {
@@ -158,15 +164,18 @@ impl DurableListener for Partition {
         // Marked before acknowledged: who was told of a batch finds it with the next look.
         self.raise_all();
         self.acks.release(watermarks.durable);
+        self.starts.release(watermarks.log_start);
     }
 
     fn failed(&self) {
         self.acks.fail(AckError::Storage);
+        self.starts.fail(AckError::Storage);
         self.raise_all();
     }
 
     fn deleted(&self) {
         self.acks.fail(AckError::Deleted);
+        self.starts.fail(AckError::Deleted);
         self.raise_all();
     }
 }

@@ -121,7 +121,7 @@ impl Partition {
             Some(plan) => {
                 // It may have looked at many headers: a fetch of many partitions lets others have their turn.
                 consume_budget().await;
-                plan
+                Ok(plan)
             }
             None => {
                 let log = self.log.clone();
@@ -130,9 +130,20 @@ impl Partition {
                 if plan.as_ref().map_or(true, |plan| plan.ranges.is_empty()) && self.is_deleted() {
                     return Err(ReadError::Deleted);
                 }
-                plan?
+                plan
             }
         };
+        // Neither are those below a log start that was raised meanwhile, and what follows them is not what was asked for.
+        let watermarks = self.log.watermarks();
+        if from < watermarks.log_start {
+            return Err(ReadError::OutOfRange { asked: from, watermarks });
+        }
+        let plan = plan?;
+        if plan.ranges.is_empty()
+            && let Some((slices, next)) = self.log.lookup_behind_gap(from, below, max_bytes, at_least_one)?
+        {
+            return Ok(in_memory(slices, next, watermarks));
+        }
         let parts = plan.ranges.into_iter().map(|range| Part::File {
             file: range.segment,
             position: range.position,

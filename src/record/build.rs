@@ -1,7 +1,7 @@
 //! Batches made here: by tests, and later for control records and internal topics.
 
-use super::header::{APPEND_TIME_BIT, CONTROL_BIT, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC, TRANSACTIONAL_BIT, write_crc};
-use super::{Compression, TimestampType, varint};
+use super::header::{APPEND_TIME_BIT, CONTROL_BIT, TRANSACTIONAL_BIT};
+use super::{BatchHeader, Compression, RecordError, TimestampType, varint};
 use crate::base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use bytes::Bytes;
 
@@ -96,28 +96,35 @@ impl BatchBuilder {
         let base_timestamp = first.timestamp;
         let max_timestamp = self.records.iter().map(|record| record.timestamp).max().unwrap_or(base_timestamp);
         let mut plain = Vec::new();
+        let mut scratch = Vec::new();
         for (delta, record) in self.records.iter().enumerate() {
-            write_record(&mut plain, record, base_timestamp, i32::try_from(delta).expect("a batch's records fit i32"));
+            let fields = RecordFields {
+                timestamp_delta: record.timestamp.0 - base_timestamp.0,
+                offset_delta: i32::try_from(delta).expect("a batch's records fit i32"),
+                key: record.key.as_deref(),
+                value: record.value.as_deref(),
+            };
+            let headers = record.headers.iter().map(|(key, value)| (key.as_ref(), value.as_deref()));
+            fields.write(headers, &mut scratch, &mut plain).expect("a record fits i32");
         }
         let body = self.compression.compress(&plain).expect("compressing memory to memory does not fail");
         let count = i32::try_from(self.records.len()).expect("a batch's records fit i32");
-        let length = i32::try_from(HEADER_BYTES - LENGTH_OVERHEAD + body.len()).expect("a batch fits i32");
-        let mut out = Vec::with_capacity(HEADER_BYTES + body.len());
-        out.extend_from_slice(&self.base_offset.0.to_be_bytes());
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(&self.leader_epoch.0.to_be_bytes());
-        out.push(MAGIC);
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&self.attributes().to_be_bytes());
-        out.extend_from_slice(&(count - 1).to_be_bytes());
-        out.extend_from_slice(&base_timestamp.0.to_be_bytes());
-        out.extend_from_slice(&max_timestamp.0.to_be_bytes());
-        out.extend_from_slice(&self.producer_id.0.to_be_bytes());
-        out.extend_from_slice(&self.producer_epoch.0.to_be_bytes());
-        out.extend_from_slice(&self.base_sequence.0.to_be_bytes());
-        out.extend_from_slice(&count.to_be_bytes());
-        out.extend_from_slice(&body);
-        write_crc(&mut out);
+        let header = BatchHeader {
+            base_offset: self.base_offset,
+            batch_length: 0,
+            leader_epoch: self.leader_epoch,
+            crc: 0,
+            attributes: self.attributes(),
+            last_offset_delta: count - 1,
+            base_timestamp,
+            max_timestamp,
+            producer_id: self.producer_id,
+            producer_epoch: self.producer_epoch,
+            base_sequence: self.base_sequence,
+            record_count: count,
+        };
+        let mut out = Vec::new();
+        header.write(&body, &mut out).expect("a batch fits i32");
         Bytes::from(out)
     }
 
@@ -134,27 +141,50 @@ impl BatchBuilder {
     }
 }
 
-fn write_record(out: &mut Vec<u8>, record: &NewRecord, base_timestamp: Timestamp, delta: i32) {
-    let mut body = vec![0u8];
-    varint::write_i64(&mut body, record.timestamp.0 - base_timestamp.0);
-    varint::write_i32(&mut body, delta);
-    write_nullable(&mut body, record.key.as_ref());
-    write_nullable(&mut body, record.value.as_ref());
-    varint::write_i32(&mut body, i32::try_from(record.headers.len()).expect("a record's headers fit i32"));
-    for (key, value) in &record.headers {
-        write_nullable(&mut body, Some(key));
-        write_nullable(&mut body, value.as_ref());
-    }
-    varint::write_i32(out, i32::try_from(body.len()).expect("a record fits i32"));
-    out.extend_from_slice(&body);
+/// What a record is besides its headers.
+pub(super) struct RecordFields<'a> {
+    pub(super) timestamp_delta: i64,
+    pub(super) offset_delta: i32,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) value: Option<&'a [u8]>,
 }
 
-fn write_nullable(out: &mut Vec<u8>, bytes: Option<&Bytes>) {
+impl RecordFields<'_> {
+    /// Appends the record to `out`; `scratch` is memory that can be used again.
+    pub(super) fn write<'h>(
+        &self,
+        headers: impl ExactSizeIterator<Item = (&'h [u8], Option<&'h [u8]>)>,
+        scratch: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RecordError> {
+        scratch.clear();
+        scratch.push(0);
+        varint::write_i64(scratch, self.timestamp_delta);
+        varint::write_i32(scratch, self.offset_delta);
+        write_nullable(scratch, self.key)?;
+        write_nullable(scratch, self.value)?;
+        varint::write_i32(scratch, length(headers.len())?);
+        for (key, value) in headers {
+            write_nullable(scratch, Some(key))?;
+            write_nullable(scratch, value)?;
+        }
+        varint::write_i32(out, length(scratch.len())?);
+        out.extend_from_slice(scratch);
+        Ok(())
+    }
+}
+
+fn length(of: usize) -> Result<i32, RecordError> {
+    i32::try_from(of).map_err(|_| RecordError::TooLong)
+}
+
+fn write_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<(), RecordError> {
     match bytes {
         None => varint::write_i32(out, -1),
         Some(bytes) => {
-            varint::write_i32(out, i32::try_from(bytes.len()).expect("a field fits i32"));
+            varint::write_i32(out, length(bytes.len())?);
             out.extend_from_slice(bytes);
         }
     }
+    Ok(())
 }

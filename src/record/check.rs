@@ -60,6 +60,14 @@ pub enum BatchError {
         /// What the batch before it, or the segment, asks for.
         expected: Offset,
     },
+    /// In a compacted segment: what the CRCs of its batches leave out is not what was written.
+    #[error("the heads of the segment's record batches have CRC {computed:08x}, {stored:08x} was noted")]
+    Heads {
+        /// As noted when the segment was written.
+        stored: u32,
+        /// As computed.
+        computed: u32,
+    },
     /// In a log: the leader of that time had another epoch.
     #[error("record batch has leader epoch {epoch} where {expected} belongs")]
     Epoch {

@@ -17,7 +17,7 @@
 //!   61  records, plain or compressed
 //! ```
 
-use super::{BatchError, Compression};
+use super::{BatchError, Compression, RecordError};
 use crate::base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 const LENGTH_AT: usize = 8;
@@ -51,7 +51,8 @@ pub const TRANSACTIONAL_BIT: i16 = 1 << 4;
 pub const CONTROL_BIT: i16 = 1 << 5;
 /// Attribute bit: the base timestamp is a delete horizon (KIP-534), written by compaction only.
 pub const DELETE_HORIZON_BIT: i16 = 1 << 6;
-const CODEC_MASK: i16 = 0b111;
+/// Attribute bits that hold the codec's number.
+pub const CODEC_MASK: i16 = 0b111;
 
 /// Who set the timestamps of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -170,9 +171,41 @@ impl BatchHeader {
         self.attributes & DELETE_HORIZON_BIT != 0
     }
 
+    /// When the batch's tombstones, or the marker of a transaction that is gone, may go (KIP-534).
+    pub fn delete_horizon(&self) -> Option<Timestamp> {
+        self.has_delete_horizon().then_some(self.base_timestamp)
+    }
+
     /// Whether an idempotent producer wrote the batch.
     pub fn has_producer(&self) -> bool {
         self.producer_id.0 >= 0
+    }
+
+    /// Appends a batch of this header and `body`, records as the attributes say. Length and CRC are those of what is
+    /// written, whatever the header says.
+    ///
+    /// # Errors
+    /// More bytes than a batch can have; nothing is appended then.
+    pub fn write(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), RecordError> {
+        let length = i32::try_from(HEADER_BYTES - LENGTH_OVERHEAD + body.len()).map_err(|_| RecordError::TooLong)?;
+        let start = out.len();
+        out.reserve(HEADER_BYTES + body.len());
+        out.extend_from_slice(&self.base_offset.0.to_be_bytes());
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&self.leader_epoch.0.to_be_bytes());
+        out.push(MAGIC);
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.attributes.to_be_bytes());
+        out.extend_from_slice(&self.last_offset_delta.to_be_bytes());
+        out.extend_from_slice(&self.base_timestamp.0.to_be_bytes());
+        out.extend_from_slice(&self.max_timestamp.0.to_be_bytes());
+        out.extend_from_slice(&self.producer_id.0.to_be_bytes());
+        out.extend_from_slice(&self.producer_epoch.0.to_be_bytes());
+        out.extend_from_slice(&self.base_sequence.0.to_be_bytes());
+        out.extend_from_slice(&self.record_count.to_be_bytes());
+        out.extend_from_slice(body);
+        write_crc(&mut out[start..]);
+        Ok(())
     }
 }
 
@@ -184,6 +217,33 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 /// The CRC that a batch should carry. `batch` holds at least a header.
 pub fn batch_crc(batch: &[u8]) -> u32 {
     crc32c(&batch[ATTRIBUTES_AT..])
+}
+
+/// The CRC-32C of the heads of consecutive batches: what their own CRCs leave out, and these CRCs.
+pub struct Heads(crc_fast::Digest);
+
+impl Heads {
+    /// Of no batch.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Heads(crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi))
+    }
+
+    /// The next batch.
+    pub fn add(&mut self, header: &BatchHeader) {
+        let mut head = [0; ATTRIBUTES_AT];
+        head[..LENGTH_AT].copy_from_slice(&header.base_offset.0.to_be_bytes());
+        head[LENGTH_AT..EPOCH_AT].copy_from_slice(&header.batch_length.to_be_bytes());
+        head[EPOCH_AT..MAGIC_AT].copy_from_slice(&header.leader_epoch.0.to_be_bytes());
+        head[MAGIC_AT] = MAGIC;
+        head[CRC_AT..].copy_from_slice(&header.crc.to_be_bytes());
+        self.0.update(&head);
+    }
+
+    /// Over all that came.
+    pub fn value(&self) -> u32 {
+        self.0.finalize() as u32
+    }
 }
 
 /// The same over a batch that comes in pieces.

@@ -5,10 +5,11 @@
 //! - [`records`]: the records inside a batch, decompressed as they are read, under a cap.
 //! - [`compression`]: the five codecs, both forms of snappy.
 //! - [`build`]: batches made here: tests, control records, internal topics.
+//! - [`rewrite`]: what is left of a batch after compaction.
 //! - [`varint`]: zigzag varints with checked bounds.
 //!
-//! Bytes are sacred: nothing here rewrites a batch, except [`patch`] (base offset and leader epoch, outside the CRC) and
-//! [`restamp_append_time`] (LogAppendTime, which Kafka defines as a rewrite). Every length and count is checked against
+//! Bytes are sacred: nothing here rewrites a batch, except [`patch`] (base offset and leader epoch, outside the CRC),
+//! [`restamp_append_time`] (LogAppendTime, which Kafka defines as a rewrite) and [`rewrite`] (compaction, likewise). Every length and count is checked against
 //! the bytes that are there before anything is allocated. No I/O; anybody above may call.
 
 pub mod build;
@@ -16,6 +17,7 @@ pub mod check;
 pub mod compression;
 pub mod header;
 pub mod records;
+pub mod rewrite;
 pub mod varint;
 
 pub use build::{BatchBuilder, NewRecord};
@@ -23,6 +25,7 @@ pub use check::{BatchError, check_produced};
 pub use compression::Compression;
 pub use header::{BatchHeader, Batches, HEADER_BYTES, TimestampType, patch, restamp_append_time};
 pub use records::{Record, RecordError, RecordHeader, Records};
+pub use rewrite::{Rewriter, write_empty};
 
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,9 @@ pub enum RecordError {
     /// More plain bytes than the cap allows.
     #[error("the records decompress to more than the cap")]
     OverCap,
+    /// A batch made of them would be longer than its length field can say.
+    #[error("the records make more bytes than a batch can have")]
+    TooLong,
 }
 
 /// A header of a record. Keys may repeat; their order is kept.

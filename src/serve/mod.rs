@@ -7,19 +7,22 @@
 
 mod admitting;
 mod allocator;
+mod cleaning;
 #[cfg(test)]
 mod flip_tests;
 mod sampling;
 
-use crate::base::{Clock, SystemClock};
-use crate::broker::{Broker, BrokerConfig, OpenError, random_cluster_id};
+use crate::base::{Clock, SystemClock, TopicId};
+use crate::broker::{Broker, BrokerConfig, OpenError, TopicLogSettings, random_cluster_id};
 use crate::cli::Failure;
 use crate::config::{Advertised, Bind, BindHost, Listener, StartConfig};
 use crate::handlers::call::{self, StopSignal, stop_signal};
 use crate::handlers::{
     Configs, Fetches, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings,
+    topic_log_settings,
 };
 use crate::io::disk::RealDisk;
+use crate::log::LogSettings;
 use crate::metadata::MetadataLog;
 use crate::metrics::{Metrics, Protocol};
 use crate::server::{Admin, BindError, Bound, Descriptors, Health, Limits, ListenerConfig, Server};
@@ -27,6 +30,8 @@ use crate::settings::{self, BrokerSettings};
 use crate::store::{DataDirError, Durability, ShutdownError, Store, StoreConfig};
 use crate::wire::ErrorCode;
 use crate::wire::api::API_TABLE;
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
@@ -81,16 +86,18 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let (bound, admission) = (server.bound(), server.admission());
     let admin = tokio::spawn(admin.run(metrics.clone(), health.clone()));
 
+    let seed = Uuid::new_v4().into_bytes();
     let (failures, mut failed) = mpsc::unbounded_channel::<String>();
     let broker =
-        Broker::open(broker_config(&config, &descriptors, clock.clone(), failures)).await.map_err(open_failed)?;
+        Broker::open(broker_config(&config, &descriptors, clock.clone(), failures, seed)).await.map_err(open_failed)?;
     let service = Arc::new(service(&config, &broker, &metrics, clock.clone())?);
     sampling::register(&metrics, &broker.store);
     let ticks = tokio::spawn(tick(broker.store.clone(), metrics.clone()));
     let metadata = tokio::spawn(watch_metadata(broker.metadata.clone(), broker.store.clone()));
     let configs = service.parts().topics.configs().clone();
     let machine = Limits::for_machine(machine_memory(), &descriptors);
-    let admitting = tokio::spawn(admitting::follow(configs, admission, machine));
+    let admitting = tokio::spawn(admitting::follow(configs.clone(), admission, machine));
+    let cleaning = tokio::spawn(cleaning::follow(configs.clone(), broker.store.clone(), seed));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -110,6 +117,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     ticks.abort();
     metadata.abort();
     admitting.abort();
+    cleaning.abort();
     admin.abort();
     match broken {
         Some(why) => Err(Failure::Storage(format!(
@@ -201,6 +209,7 @@ fn broker_config(
     descriptors: &Descriptors,
     clock: Arc<dyn Clock>,
     failures: mpsc::UnboundedSender<String>,
+    seed: [u8; 16],
 ) -> BrokerConfig {
     let settings = &config.settings;
     let defaults = Arc::new(log_settings(&settings.topic_defaults, settings));
@@ -215,6 +224,8 @@ fn broker_config(
     };
     store.tail_bytes = settings.tail_bytes;
     store.wal_bytes = settings.wal_bytes;
+    store.cleaner = cleaning::config(&settings.cleaner, seed);
+    store.retention_check_every = Duration::from_millis(settings.retention_check_interval_ms);
     store.open_files = descriptors.files;
     BrokerConfig {
         disk: Arc::new(RealDisk::new()),
@@ -225,7 +236,18 @@ fn broker_config(
         new_cluster_id: random_cluster_id(),
         nonces: Box::new(|| Uuid::new_v4().as_u128()),
         store,
+        log_settings: known_settings(config),
     }
+}
+
+/// The settings of each topic's logs, worked out once for all of its partitions: the start asks for each of them.
+fn known_settings(config: &StartConfig) -> TopicLogSettings {
+    let (statics, settings) = (config.statics.clone(), config.settings.clone());
+    let known = Mutex::new(HashMap::<TopicId, Arc<LogSettings>>::new());
+    Box::new(move |image, topic| {
+        let work_out = || Arc::new(topic_log_settings(settings.node_id, &statics, &settings, image, topic));
+        known.lock().entry(topic.id).or_insert_with(work_out).clone()
+    })
 }
 
 fn service(

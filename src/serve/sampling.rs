@@ -1,7 +1,7 @@
 //! What the store counts, as metrics: the store knows no metrics, so its counts are read here.
 
 use crate::metrics::Metrics;
-use crate::store::{SYNC_BUCKETS_US, Store};
+use crate::store::{Counter, Counters, RemovalReason, SYNC_BUCKETS_US, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ pub(super) fn register(metrics: &Metrics, store: &Arc<Store>) {
     let ring = store.clone();
     metrics.sample_ring_bytes(move || ring.counters().ring_bytes.get() as f64);
     log_and_checkpoint(metrics, store);
+    removals(metrics, store);
+    cleaner(metrics, store);
     // Recovery ends before anybody is served.
     metrics.sample_recovery_progress(|| 1.0);
     let found = store.recovery();
@@ -40,6 +42,36 @@ fn log_and_checkpoint(metrics: &Metrics, store: &Arc<Store>) {
     metrics.sample_checkpoint_bytes(move || checkpoint.counters().checkpoint_bytes.get() as f64);
     let checkpoints = store.clone();
     metrics.sample_checkpoints(move || checkpoints.counters().checkpoints.get() as f64);
+}
+
+/// What compaction does.
+fn cleaner(metrics: &Metrics, store: &Arc<Store>) {
+    let read = |counter: fn(&Counters) -> &Counter| {
+        let store = store.clone();
+        move || counter(store.counters()).get() as f64
+    };
+    metrics.sample_cleaner_rounds(read(|counters| &counters.cleaner_rounds));
+    metrics.sample_cleaner_read_bytes(read(|counters| &counters.cleaner_read_bytes));
+    metrics.sample_cleaner_written_bytes(read(|counters| &counters.cleaner_written_bytes));
+    metrics.sample_cleaner_removed_records(read(|counters| &counters.cleaner_removed_records));
+    metrics.sample_cleaner_unreadable_batches(read(|counters| &counters.cleaner_unreadable_batches));
+    metrics.sample_cleaner_map_bytes(read(|counters| &counters.cleaner_map_bytes));
+    metrics.sample_uncleanable_logs(read(|counters| &counters.uncleanable_logs));
+}
+
+/// What goes, and by which time.
+fn removals(metrics: &Metrics, store: &Arc<Store>) {
+    let by_reason = |counters: &[Counter]| -> Vec<(&'static str, u64)> {
+        RemovalReason::ALL.iter().zip(counters).map(|(reason, counter)| (reason.name(), counter.get())).collect()
+    };
+    let segments = store.clone();
+    metrics.sample_removed_segments(move || by_reason(&segments.counters().removed_segments));
+    let bytes = store.clone();
+    metrics.sample_removed_bytes(move || by_reason(&bytes.counters().removed_bytes));
+    let trash = store.clone();
+    metrics.sample_trash_files(move || trash.trash_waiting() as f64);
+    let lag = store.clone();
+    metrics.sample_proven_time_lag(move || lag.proven_lag().as_secs_f64());
 }
 
 /// How much of the store's counts has been told.

@@ -1,5 +1,6 @@
 //! Altering dynamic values: pure functions from what is set and what is asked for to what is set
-//! then, with Kafka's rules of what may be altered where (KIP-226, KIP-339).
+//! then, with Kafka's rules of what may be altered where (KIP-226, KIP-339). Rules that concern more
+//! than one key are in `together`, and asked afterwards.
 //!
 //! Broker requests that do not fit answer INVALID_REQUEST and topic requests INVALID_CONFIG; that
 //! is how Apache Kafka 4.4.0 answers them. Keys that a broker does not know are taken, as plug-ins
@@ -240,15 +241,6 @@ fn check_topic(overrides: &Overrides) -> Result<(), SettingError> {
         let key = topic_key(name).ok_or_else(|| SettingError::UnknownTopicKey(name.clone()))?;
         let value = key.parse(text)?;
         key.refuse_unsupported(&value)?;
-    }
-    let lag = |name| match topic_key(name)?.parse(overrides.get(name)?) {
-        Ok(Value::Long(v)) => Some(v),
-        _ => None,
-    };
-    let (low, high) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
-    let (low_value, high_value) = (lag(low).unwrap_or(0), lag(high).unwrap_or(i64::MAX));
-    if low_value > high_value {
-        return Err(SettingError::Conflict { low, low_value, high, high_value });
     }
     Ok(())
 }

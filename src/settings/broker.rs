@@ -8,6 +8,7 @@ use crate::base::NodeId;
 use super::key::Key;
 use super::keys::broker_key;
 use super::layers::{Layers, Overrides};
+use super::together::check_together;
 use super::topic::TopicSettings;
 use super::value::{Reason, SettingError, Value};
 
@@ -60,6 +61,8 @@ pub struct BrokerSettings {
     pub described_partitions_max: u32,
     /// `log.retention.check.interval.ms`
     pub retention_check_interval_ms: u64,
+    /// `log.cleaner.*`
+    pub cleaner: CleanerSettings,
     /// `producer.id.expiration.ms`
     pub producer_expiration_ms: u64,
     /// `producer.id.expiration.check.interval.ms`
@@ -76,6 +79,25 @@ pub struct BrokerSettings {
     pub topic_defaults: TopicSettings,
 }
 
+/// What the cleaner of compacted topics works with; what a topic may have for itself is in [`TopicSettings`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CleanerSettings {
+    /// `log.cleaner.enable`
+    pub enable: bool,
+    /// `log.cleaner.threads`, at least 1
+    pub threads: u32,
+    /// `log.cleaner.dedupe.buffer.size`, all threads together; more than 1 MiB for each
+    pub dedupe_buffer_bytes: u64,
+    /// `log.cleaner.io.buffer.load.factor`; Kafka takes any number, below 0 and above 1 too
+    pub load_factor: f64,
+    /// `log.cleaner.io.buffer.size`, all threads together; may be 0
+    pub io_buffer_bytes: u32,
+    /// `log.cleaner.io.max.bytes.per.second`; may be 0 or negative, as with Kafka
+    pub io_max_bytes_per_second: f64,
+    /// `log.cleaner.backoff.ms`
+    pub backoff_ms: u64,
+}
+
 /// Share of the machine's memory that requests take unless told otherwise: one over this.
 const REQUEST_MEMORY_SHARE: u64 = 4;
 /// Most memory that requests take unless told otherwise.
@@ -85,7 +107,7 @@ const REQUEST_MEMORY_BYTES_MIN: u64 = 1 << 20;
 
 impl BrokerSettings {
     /// Reads every effective key; the first that does not fit is the error. Besides each key's own
-    /// limits, times after which something goes must be -1 or at least 1.
+    /// limits those are checked that keys set for one another.
     pub fn resolve(layers: &Layers<'_>) -> Result<Self, SettingError> {
         let read = Reader { layers };
         for name in CHECKED_BEYOND_LIMITS {
@@ -94,6 +116,7 @@ impl BrokerSettings {
                 check_beyond_limits(key, &value)?;
             }
         }
+        check_together(layers)?;
         let whole = |name| read.whole(name);
         Ok(Self {
             node_id: NodeId(read.int("node.id")?),
@@ -117,6 +140,15 @@ impl BrokerSettings {
             fetch_sessions_max: read.size("max.incremental.fetch.session.cache.slots")?,
             described_partitions_max: read.size("max.request.partition.size.limit")?,
             retention_check_interval_ms: read.long("log.retention.check.interval.ms")?,
+            cleaner: CleanerSettings {
+                enable: read.flag("log.cleaner.enable")?,
+                threads: read.size("log.cleaner.threads")?,
+                dedupe_buffer_bytes: read.long("log.cleaner.dedupe.buffer.size")?,
+                load_factor: read.double("log.cleaner.io.buffer.load.factor")?,
+                io_buffer_bytes: read.size("log.cleaner.io.buffer.size")?,
+                io_max_bytes_per_second: read.double("log.cleaner.io.max.bytes.per.second")?,
+                backoff_ms: read.long("log.cleaner.backoff.ms")?,
+            },
             producer_expiration_ms: read.long("producer.id.expiration.ms")?,
             producer_expiration_check_interval_ms: read.long("producer.id.expiration.check.interval.ms")?,
             durability: match read.text("ottla.durability")?.as_deref() {
@@ -141,10 +173,7 @@ impl BrokerSettings {
 }
 
 /// Keys on whose values more is asked than the table's limits say.
-const CHECKED_BEYOND_LIMITS: [&str; 8] = [
-    "log.retention.ms",
-    "log.retention.minutes",
-    "log.retention.hours",
+const CHECKED_BEYOND_LIMITS: [&str; 5] = [
     "log.roll.ms",
     "log.roll.hours",
     "log.roll.jitter.ms",
@@ -152,8 +181,8 @@ const CHECKED_BEYOND_LIMITS: [&str; 8] = [
     "max.connections.per.ip.overrides",
 ];
 
-/// What Kafka checks of a broker's values beyond the limits of its table: ages after which
-/// something goes are -1 or at least 1, segments roll after at least 1, and so on.
+/// What Kafka checks of a broker's single values beyond the limits of its table: segments roll after
+/// at least 1, and so on.
 pub(super) fn check_beyond_limits(key: &Key, value: &Value) -> Result<(), SettingError> {
     let whole = match value {
         Value::Int(v) => i64::from(*v),
@@ -161,9 +190,6 @@ pub(super) fn check_beyond_limits(key: &Key, value: &Value) -> Result<(), Settin
         _ => 0,
     };
     let reason = match key.name {
-        "log.retention.ms" | "log.retention.minutes" | "log.retention.hours" if whole == 0 || whole < -1 => {
-            Reason::NotUnlimitedOrPositive
-        }
         "log.roll.ms" | "log.roll.hours" if whole < 1 => Reason::TooSmall("1".to_owned()),
         "log.roll.jitter.ms" | "log.roll.jitter.hours" if whole < 0 => Reason::TooSmall("0".to_owned()),
         "max.connections.per.ip.overrides" if per_address(&value.to_string()).is_none() => Reason::NotPerAddress,
@@ -214,6 +240,13 @@ impl Reader<'_> {
         match self.value(name)? {
             Some(Value::Boolean(v)) => Ok(v),
             other => unreachable!("{name} is true or false with a default, not {other:?}"),
+        }
+    }
+
+    fn double(&self, name: &str) -> Result<f64, SettingError> {
+        match self.value(name)? {
+            Some(Value::Double(v)) => Ok(v),
+            other => unreachable!("{name} is a number with a default, not {other:?}"),
         }
     }
 

@@ -332,5 +332,6 @@ fn in_ms(name: &str, value: &Value) -> Option<i64> {
         | Value::Password(_) => return None,
     };
     let unit = unit_ms(name);
-    Some(if number < 0 && unit > 1 { -1 } else { number.saturating_mul(unit) })
+    let endless = unit > 1 || name == "log.retention.ms";
+    Some(if number < 0 && endless { -1 } else { number.saturating_mul(unit) })
 }

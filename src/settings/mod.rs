@@ -8,6 +8,7 @@
 //! | `synonyms` | which keys stand in for which (`log.retention.hours` for `retention.ms`) |
 //! | `layers` | static, cluster-wide, per-broker and topic values over the defaults, with sources |
 //! | `alter` | pure rules of altering: SET, DELETE, APPEND, SUBTRACT, what may be altered where |
+//! | `together` | rules that concern more than one key, or the value before |
 //! | `broker`, `topic` | the effective values, typed, for those that act on them |
 //! | `nearest` | the known name that an unknown one was probably meant to be |
 //!
@@ -22,18 +23,20 @@ mod keys;
 mod layers;
 mod nearest;
 mod synonyms;
+mod together;
 mod topic;
 mod value;
 
 pub use alter::{
     AlterError, BrokerTarget, Change, Op, broker_changes, broker_replacement, topic_changes, topic_replacement,
 };
-pub use broker::{BrokerSettings, Durability};
+pub use broker::{BrokerSettings, CleanerSettings, Durability};
 pub use key::{Check, Key, Kind, Scope, State, WIRE_KIND_UNKNOWN};
 pub use keys::{broker_key, broker_keys, topic_key, topic_keys};
 pub use layers::{Layers, Origin, Overrides, Resolved, Source, StaticValue, Statics, Synonym};
 pub use nearest::nearest_key;
 pub use synonyms::{broker_synonyms, topic_synonyms};
+pub use together::{check_broker_change, check_topic_change};
 pub use topic::{CleanupPolicy, Compression, TimestampType, TopicSettings};
 pub use value::{HIDDEN, Reason, Secret, SettingError, Value};
 

@@ -98,14 +98,15 @@ pub struct TopicSettings {
 
 impl TopicSettings {
     /// The settings of a topic with these overrides. Overrides are checked when they are set
-    /// ([`super::topic_changes`]); one that does not fit counts as not set.
+    /// ([`super::topic_changes`]); one that does not fit counts as not set, except
+    /// that what says how long records are kept keeps them.
     pub fn resolve(layers: &Layers<'_>, overrides: &Overrides) -> Self {
         let read = Reader { layers, overrides };
         let policies = read.list("cleanup.policy");
         Self {
             cleanup: CleanupPolicy {
-                delete: policies.iter().any(|p| p == "delete"),
-                compact: policies.iter().any(|p| p == "compact"),
+                delete: policies.iter().any(|p| p == "delete") && !read.is_odd("cleanup.policy"),
+                compact: policies.iter().any(|p| p == "compact") && !read.is_odd("cleanup.policy"),
             },
             compression: match read.text("compression.type").as_str() {
                 "uncompressed" => Compression::Uncompressed,
@@ -118,8 +119,8 @@ impl TopicSettings {
             gzip_level: read.signed("compression.gzip.level"),
             lz4_level: read.signed("compression.lz4.level"),
             zstd_level: read.signed("compression.zstd.level"),
-            retention_ms: read.limit("retention.ms"),
-            retention_bytes: read.limit("retention.bytes"),
+            retention_ms: read.retention("retention.ms"),
+            retention_bytes: read.retention("retention.bytes"),
             segment_bytes: read.optional_size("internal.segment.bytes").unwrap_or_else(|| read.size("segment.bytes")),
             segment_ms: read.long("segment.ms"),
             segment_jitter_ms: read.long("segment.jitter.ms"),
@@ -168,6 +169,17 @@ impl Reader<'_> {
     /// Negative values, where the table lets them pass, mean no limit.
     fn limit(&self, name: &str) -> Option<u64> {
         u64::try_from(self.whole(name)).ok()
+    }
+
+    /// Whether the topic sets a value that is not understood.
+    fn is_odd(&self, name: &str) -> bool {
+        let key: &Key = topic_key(name).expect("a topic key that is read is in the table");
+        self.overrides.get(name).is_some_and(|text| key.parse(text).is_err())
+    }
+
+    /// A limit beyond which records are deleted: one that is not understood deletes nothing.
+    fn retention(&self, name: &str) -> Option<u64> {
+        if self.is_odd(name) { None } else { self.limit(name) }
     }
 
     fn long(&self, name: &str) -> u64 {

@@ -105,6 +105,20 @@ pub enum SettingError {
         /// Its value.
         high_value: i64,
     },
+    /// Two values of a broker that are fine alone exclude each other.
+    #[error("Invalid value {value} for configuration {key}: {why} {other} ({other_value})")]
+    Together {
+        /// Key that does not fit the other.
+        key: &'static str,
+        /// Its value.
+        value: i64,
+        /// What it must be, or not be, beside the other.
+        why: &'static str,
+        /// The other key.
+        other: &'static str,
+        /// Its value.
+        other_value: i64,
+    },
     /// The key stands for something Ottla does not do.
     #[error("Configuration {key} cannot be set to {value}: {why}")]
     Refused {

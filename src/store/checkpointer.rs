@@ -3,17 +3,16 @@
 //!
 //! One checkpoint: note which chunk of the log comes next -> take the state of every log that changed, exactly as of its
 //! end -> wait until segments hold all of that -> take or write out the newest index entries, sync the file system once -> append
-//! all that to the checkpoint -> chunks before the noted one are free. Nothing is written to the checkpoint that is not synced.
+//! all that to the checkpoint -> chunks before the noted one are free, and segments below the log starts in it leave their
+//! logs. Nothing is written to the checkpoint that is not synced, and no file goes that a durable record needs.
 
 use super::checkpoint::{Change, Checkpoint, CheckpointError, Position};
 use super::commit::Step;
 use super::core::Core;
 use super::load;
-use super::stored_log::StoredLog;
+use super::stored_log::{Captured, StoredLog};
 use super::writer::is_full;
-use crate::base::{Offset, TopicPartition};
-use crate::log::Growth;
-use bytes::Bytes;
+use crate::base::TopicPartition;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,14 +26,6 @@ pub(crate) enum CheckpointerError {
     Sync(io::Error),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-}
-
-/// One log as it will be in the checkpoint.
-struct Captured {
-    log: Arc<StoredLog>,
-    end: Offset,
-    active: Option<Growth>,
-    state: Bytes,
 }
 
 /// What one checkpoint is made of.
@@ -87,11 +78,8 @@ impl Checkpointer {
         if dirty.is_empty() && forgotten.is_empty() {
             return None;
         }
-        let capture = |log: Arc<StoredLog>| {
-            let (end, active, state) = log.capture();
-            Captured { log, end, active, state }
-        };
-        Some(Capture { live_from, logs: dirty.into_iter().map(capture).collect(), forgotten, synced: false })
+        let logs = dirty.into_iter().map(StoredLog::capture).collect();
+        Some(Capture { live_from, logs, forgotten, synced: false })
     }
 
     fn finish(&mut self, capture: &mut Capture) -> Result<Step, CheckpointerError> {
@@ -119,7 +107,9 @@ impl Checkpointer {
             Err(error) if error.is_full() => return Ok(self.full()),
             Err(error) => return Err(error.into()),
         }
+        capture.logs.iter().for_each(|captured| captured.log.set_settled(captured.settled()));
         self.core.released.store(capture.live_from, Ordering::SeqCst);
+        capture.logs.iter().for_each(|captured| self.sweep(captured));
         // Who asked meanwhile asked for this one; who needs another asks after it was woken.
         self.core.take_checkpoint_request();
         self.core.room.ring();
@@ -128,6 +118,17 @@ impl Checkpointer {
         counters.checkpoints.add(1);
         counters.checkpoint_bytes.set(self.checkpoint.bytes());
         Ok(Step::Done)
+    }
+
+    /// The record is durable: segments that lie below its log start are not needed by anybody who comes later. Whoever
+    /// still sees a lower log start may read there: then they go after the checkpoint that follows.
+    fn sweep(&self, captured: &Captured) {
+        let log = &captured.log;
+        if log.durable_start() >= captured.log_start {
+            let dropped = log.log.drop_below(captured.log_start, captured.is_expired);
+            log.count_dropped(&dropped.segments);
+            self.core.trash.add_files(log, dropped.files);
+        }
     }
 
     fn full(&self) -> Step {

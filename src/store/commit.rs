@@ -241,13 +241,16 @@ fn describe(group: &Group, entries: &mut Vec<wal::Entry>) {
         entries.push(wal::Entry::Batches { id, length });
     }
     entries.extend(group.log_start.map(|start| wal::Entry::LogStart { id, start }));
-    entries.extend(group.remove_below.map(|below| wal::Entry::RemoveBelow { id, below }));
 }
 
 /// Tells readers and waiters of what became durable.
 pub(super) fn publish(group: &mut Group) {
     let slices = std::mem::take(&mut group.slices);
     group.log.publish(slices, group.upto, group.log_start);
+    if group.log_start.is_some() {
+        // Segments below it go after the next checkpoint: one that began before may have come too early for them.
+        group.log.core.mark_dirty(&group.log);
+    }
 }
 
 /// Copies one partition's batches.
@@ -274,7 +277,6 @@ impl<'a> Copying<'a> {
                 return Some(room);
             }
             What::LogStart(start) => self.group.log_start = self.group.log_start.max(Some(start)),
-            What::RemoveBelow(below) => self.group.remove_below = self.group.remove_below.max(Some(below)),
         }
         None
     }

@@ -1,5 +1,6 @@
 //! What a store is told at its opening.
 
+use super::cleaner::CleanerConfig;
 use crate::base::Clock;
 use crate::log::LogSettings;
 use crate::wal::FIRST_FILE_BYTES;
@@ -25,6 +26,9 @@ pub const OPEN_FILES: usize = 512;
 
 /// Time between two checkpoints when nothing is set.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// Time between two passes of retention when nothing is set.
+pub const RETENTION_CHECK_EVERY: Duration = Duration::from_secs(300);
 
 /// The checkpoint thread looks at the time this often.
 pub(crate) const CHECKPOINT_POLL: Duration = Duration::from_secs(1);
@@ -76,6 +80,8 @@ pub struct StoreConfig {
     pub wal_first_file_bytes: u64,
     /// Time between two checkpoints, at most, while something changes.
     pub checkpoint_every: Duration,
+    /// Time between two passes of retention (`log.retention.check.interval.ms`).
+    pub retention_check_every: Duration,
     /// Free disk bytes below which the store is read-only.
     pub reserve_bytes: u64,
     /// Threads that load partitions at the opening.
@@ -84,6 +90,8 @@ pub struct StoreConfig {
     pub open_files: usize,
     /// Settings for what is loaded before its topic's settings are known.
     pub log_defaults: Arc<LogSettings>,
+    /// How logs are compacted.
+    pub cleaner: CleanerConfig,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Told when the store fails.
@@ -100,10 +108,12 @@ impl StoreConfig {
             wal_bytes: WAL_BYTES,
             wal_first_file_bytes: FIRST_FILE_BYTES,
             checkpoint_every: CHECKPOINT_EVERY,
+            retention_check_every: RETENTION_CHECK_EVERY,
             reserve_bytes: DISK_RESERVE_BYTES,
             open_threads: OPEN_THREADS,
             open_files: OPEN_FILES,
             log_defaults,
+            cleaner: CleanerConfig::default(),
             clock,
             on_failure,
         }

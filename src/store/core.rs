@@ -1,13 +1,16 @@
 //! What the store's parts share.
 
 use super::alarm::Alarm;
+use super::cleaner::Cleaning;
 use super::config::{Durability, OnFailure, StoreConfig, checkpoint_bytes};
 use super::counters::Counters;
 use super::data_dir;
 use super::handover::Handover;
+use super::proven_time::ProvenTime;
 use super::queue::Queue;
 use super::room::Budget;
 use super::stored_log::{AppendError, StoredLog};
+use super::trash::Trash;
 use crate::base::{Clock, TopicPartition};
 use crate::io::disk::Disk;
 use parking_lot::Mutex;
@@ -38,12 +41,16 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) fn check_append(&self) -> Result<(), AppendError> {
+        self.check_running()?;
+        if self.disk_full.load(Ordering::Relaxed) { Err(AppendError::DiskFull) } else { Ok(()) }
+    }
+
+    /// As [`Self::check_append`], for what takes no room.
+    pub(crate) fn check_running(&self) -> Result<(), AppendError> {
         if self.failed.load(Ordering::SeqCst) {
             Err(AppendError::Failed)
         } else if self.stopping.load(Ordering::SeqCst) {
             Err(AppendError::Stopping)
-        } else if self.disk_full.load(Ordering::Relaxed) {
-            Err(AppendError::DiskFull)
         } else {
             Ok(())
         }
@@ -130,14 +137,18 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Every live log.
     pub(crate) logs: Mutex<Registry>,
-    /// Renamed directories that wait for their removal.
-    pub(crate) trash: Mutex<Vec<PathBuf>>,
+    /// Files and renamed directories that wait for their removal.
+    pub(crate) trash: Trash,
     /// From the commit thread to the segment writer.
     pub(crate) handover: Handover,
     /// Sequence of the write-ahead log's next chunk.
     pub(crate) next_sequence: AtomicU64,
     /// Chunks of the write-ahead log below this sequence are not needed any more.
     pub(crate) released: AtomicU64,
+    /// None until the start has read what the last run kept.
+    pub(crate) proven: Mutex<Option<ProvenTime>>,
+    /// What cleaners share.
+    pub(crate) cleaning: Cleaning,
     /// Wakes the checkpoint thread.
     pub(crate) alarm: Alarm,
     /// Wakes a commit thread that waits for room in the write-ahead log.
@@ -171,10 +182,12 @@ impl Core {
             budget: Budget::new(config.queue_bytes),
             counters: Counters::default(),
             logs: Mutex::default(),
-            trash: Mutex::default(),
+            trash: Trash::default(),
             handover: Handover::new(config.tail_bytes.max(HANDOVER_BYTES_MIN)),
             next_sequence: AtomicU64::new(1),
             released: AtomicU64::new(1),
+            proven: Mutex::default(),
+            cleaning: Cleaning::new(config.cleaner),
             alarm: Alarm::default(),
             room: Alarm::default(),
             dirty: Mutex::default(),

@@ -1,5 +1,6 @@
 //! What the store counts. Plain atomics, read by whoever exports them.
 
+use super::retention::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -63,13 +64,36 @@ pub struct Counters {
     pub free_bytes: Counter,
     /// Times that the store turned read-only for lack of room.
     pub read_only_turns: Counter,
+    /// Segments that were removed, by [`Reason`], counted when that was decided.
+    pub removed_segments: [Counter; Reason::ALL.len()],
+    /// Their bytes.
+    pub removed_bytes: [Counter; Reason::ALL.len()],
     /// Bytes of segments that the scrub found good.
     pub scrub_bytes: Counter,
     /// Segments that it found damaged.
     pub scrub_findings: Counter,
+    /// Logs that were compacted, each time.
+    pub cleaner_rounds: Counter,
+    /// Bytes of batches that the cleaner read.
+    pub cleaner_read_bytes: Counter,
+    /// Bytes of batches that it wrote.
+    pub cleaner_written_bytes: Counter,
+    /// Records that it removed.
+    pub cleaner_removed_records: Counter,
+    /// Batches that it could not judge and kept.
+    pub cleaner_unreadable_batches: Counter,
+    /// Logs that it gave up on since the start.
+    pub uncleanable_logs: Counter,
+    /// Memory for offsets by key that is in use, bytes, of the thread that said so last.
+    pub cleaner_map_bytes: Counter,
 }
 
 impl Counters {
+    pub(crate) fn removed(&self, reason: Reason, bytes: u64) {
+        self.removed_segments[reason as usize].add(1);
+        self.removed_bytes[reason as usize].add(bytes);
+    }
+
     pub(crate) fn synced(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.syncs.add(1);

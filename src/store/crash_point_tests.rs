@@ -2,13 +2,12 @@
 //! and log starts with removals of segments.
 
 use super::commit::Step;
-use super::fixture::{Bench, EPOCH, batch, id, read_range};
+use super::fixture::{Bench, EPOCH, WALL, batch, id, read_range};
 use super::threads::Hands;
 use super::{Durability, Store, StoredLog};
-use crate::base::{Offset, TopicPartition};
+use crate::base::{Offset, Timestamp, TopicPartition};
 use crate::io::disk::FaultyDisk;
-use crate::log::LogSettings;
-use crate::log::Wanted;
+use crate::log::{LogSettings, Wanted, names, snapshot};
 use crate::record::{Batches, check_produced};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -105,8 +104,8 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
         assert_eq!(Some(log.id()), seen.live.get(), "{what}: what was deleted came back");
     }
     let Some(id) = seen.live.get() else { return };
-    let log = log(&store, id);
-    let marks = log.watermarks();
+    let found = log(&store, id);
+    let marks = found.watermarks();
     if kept {
         assert!(marks.durable.0 >= seen.acknowledged.get(), "{what}: {marks:?}, {} known", seen.acknowledged.get());
         assert!(marks.log_start.0 >= seen.start_answered.get(), "{what}: {marks:?}");
@@ -114,8 +113,9 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
     assert!(marks.durable.0 <= seen.sent.get() && marks.log_start.0 <= seen.start_asked.get(), "{what}: {marks:?}");
     let mut next = marks.log_start;
     while next < marks.durable {
-        let plan =
-            log.plan(Wanted::new(next, marks.durable, 1 << 20, true)).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let plan = found
+            .plan(Wanted::new(next, marks.durable, 1 << 20, true))
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(plan.next > next, "{what}: a gap at {next}");
         let mut expected = None;
         for range in &plan.ranges {
@@ -134,7 +134,33 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
         next = plan.next;
     }
     let mut run = Run { store, hands, seen };
+    check_nothing_stays(what, &mut run, id);
     run.append(id, 1).unwrap_or_else(|| panic!("{what}: nothing more is taken"));
+    let after = log(&run.store, id).watermarks();
+    assert!(after.log_start == marks.log_start && after.durable == marks.durable.plus(2), "{what}: {after:?}");
+}
+
+/// After a checkpoint and a tick there is no file below the log start.
+fn check_nothing_stays(what: &str, run: &mut Run<'_>, id: TopicPartition) {
+    run.checkpoint().unwrap_or_else(|| panic!("{what}: no checkpoint"));
+    run.store.tick();
+    let found = log(&run.store, id);
+    let start = found.watermarks().log_start;
+    let Ok(entries) = run.store.core_for_tests().disk.list(found.log.dir()) else { return };
+    let mut bases: Vec<Offset> = entries.iter().filter_map(|entry| names::parse(&entry.name, names::LOG)).collect();
+    bases.sort_unstable();
+    let needless = bases.windows(2).filter(|pair| pair[1] <= start).count();
+    assert_eq!(needless, 0, "{what}: {bases:?} and the log begins at {start}");
+    for suffix in [names::INDEX, names::TIME_INDEX] {
+        let orphan =
+            entries.iter().filter_map(|entry| names::parse(&entry.name, suffix)).find(|base| !bases.contains(base));
+        assert_eq!(orphan, None, "{what}: {suffix} without a segment");
+    }
+    let first = bases.first().copied().unwrap_or(start);
+    let snapshot =
+        entries.iter().filter_map(|entry| names::parse(&entry.name, snapshot::SUFFIX)).find(|at| *at < first);
+    assert_eq!(snapshot, None, "{what}: an old snapshot");
+    assert_eq!(run.store.trash_waiting(), 0, "{what}");
 }
 
 /// The power goes a second time, at every few changes of the recovery.
@@ -208,10 +234,9 @@ fn starts_and_removals(run: &mut Run<'_>) -> Option<()> {
         run.seen.start_asked.set(start.0);
         log(&run.store, id).raise_log_start(start).ok()?;
         run.commit(id)?;
-        log(&run.store, id).remove_segments().ok()?;
-        run.commit(id)?;
-        if round == 2 {
+        if round % 2 == 0 {
             run.checkpoint()?;
+            run.store.tick();
         }
     }
     Some(())
@@ -221,6 +246,40 @@ fn starts_and_removals(run: &mut Run<'_>) -> Option<()> {
 fn a_topic_made_again_under_its_name_never_meets_its_past() {
     for durability in [Durability::Fsync, Durability::Os] {
         at_every_change(durability, deleted_and_made_again);
+    }
+}
+
+/// Everything expires, the active segment included; the log goes on, and the same happens again.
+fn all_expires(run: &mut Run<'_>) -> Option<()> {
+    let id = id(1, 0);
+    for round in 1..=3 {
+        run.append(id, 5)?;
+        run.checkpoint()?;
+        let now = Timestamp(WALL.0 + 8 * 24 * 3_600 * 1_000);
+        run.seen.start_asked.set(run.seen.sent.get());
+        assert!(log(&run.store, id).apply_retention(now).ok()?, "all of it is old");
+        if round == 2 {
+            // A batch comes before anything of it was written down.
+            run.append(id, 1)?;
+            run.seen.start_asked.set(run.seen.sent.get());
+            assert!(log(&run.store, id).apply_retention(now).ok()?, "that one, too");
+        }
+        run.commit(id)?;
+        run.checkpoint()?;
+        run.store.tick();
+        let marks = log(&run.store, id).watermarks();
+        assert_eq!((marks.log_start, log(&run.store, id).size_bytes()), (marks.end, 0));
+        if round == 2 {
+            run.append(id, 4)?;
+        }
+    }
+    run.append(id, 2)
+}
+
+#[test]
+fn what_has_expired_goes_whole_or_not_at_all() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        at_every_change(durability, all_expires);
     }
 }
 

@@ -188,6 +188,8 @@ pub(crate) struct Bench {
     pub(crate) names: Arc<dyn Fn(TopicPartition) -> Option<String> + Send + Sync>,
     /// The epoch under which the last run wrote.
     pub(crate) epoch: Option<LeaderEpoch>,
+    /// The topics' settings, as the start knows them.
+    pub(crate) settings: Option<Arc<LogSettings>>,
 }
 
 impl Bench {
@@ -210,6 +212,7 @@ impl Bench {
             failures: Arc::default(),
             names: Arc::new(|id| Some(format!("topic{}", id.topic.0.as_u128()))),
             epoch: None,
+            settings: None,
         }
     }
 
@@ -235,7 +238,7 @@ impl Bench {
     }
 
     fn known(&self, id: TopicPartition) -> Option<KnownTopic> {
-        (self.names)(id).map(|name| KnownTopic { name, epoch: self.epoch })
+        (self.names)(id).map(|name| KnownTopic { name, epoch: self.epoch, settings: self.settings.clone() })
     }
 
     fn claimed(&self) -> Result<(DataDir, StoreConfig), OpenError> {

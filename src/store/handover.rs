@@ -21,13 +21,12 @@ pub(crate) struct Group {
     /// The end of the last batch.
     pub(crate) upto: Option<Offset>,
     pub(crate) log_start: Option<Offset>,
-    pub(crate) remove_below: Option<Offset>,
     pub(crate) bytes: u64,
 }
 
 impl Group {
     pub(crate) fn new(log: Arc<StoredLog>) -> Self {
-        Group { log, placed: Vec::new(), slices: Vec::new(), upto: None, log_start: None, remove_below: None, bytes: 0 }
+        Group { log, placed: Vec::new(), slices: Vec::new(), upto: None, log_start: None, bytes: 0 }
     }
 
     /// Takes in what follows of the same partition.
@@ -36,7 +35,6 @@ impl Group {
         self.slices.extend(next.slices);
         self.upto = next.upto.or(self.upto);
         self.log_start = next.log_start.max(self.log_start);
-        self.remove_below = next.remove_below.max(self.remove_below);
         self.bytes += next.bytes;
     }
 }

@@ -6,11 +6,12 @@ use super::recovery::{Recovering, Recovery, Start};
 use super::store::{KnownTopic, OpenError};
 use crate::base::{LeaderEpoch, PartitionIndex, TopicPartition};
 use crate::io::disk::Entry;
-use crate::log::{Cut, IndexTail, Log, LogDir, OpenHow, OpenReport, Tip, metadata_file, names};
+use crate::log::{Cut, IndexTail, Log, LogDir, LogSettings, OpenHow, OpenReport, Tip, metadata_file, names};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What the name of a directory ends in whose partition was deleted.
@@ -79,6 +80,7 @@ struct Found {
     image: Option<(IndexTail, Tip)>,
     /// The epoch of the last run.
     epoch: Option<LeaderEpoch>,
+    settings: Arc<LogSettings>,
 }
 
 /// Loads every partition's directory, with a bounded number of threads. Removes what deletions left behind.
@@ -90,7 +92,7 @@ pub(super) fn load(
     let found = find(start, loaded, report)?;
     let tails = AtomicU64::new(0);
     let opened = Mutex::new((BTreeMap::new(), Vec::new(), Vec::new()));
-    in_parallel(start.threads, &found, |Found { id, dir, identified, image, epoch }| {
+    in_parallel(start.threads, &found, |Found { id, dir, identified, image, epoch, settings }| {
         let how = match (image, epoch) {
             (Some((tail, tip)), _) => OpenHow::From { tip, tail, epoch: *epoch },
             (None, _) if start.was_clean => OpenHow::Clean,
@@ -102,13 +104,13 @@ pub(super) fn load(
         };
         let now = start.core.clock.now();
         let dir = LogDir { path: dir.clone(), topic: id.topic, identified: *identified };
-        let (log, tip, report) = Log::open(start.env, dir, start.settings, how, now)?;
+        let (log, tip, report) = Log::open(start.env, dir, settings, how, now)?;
         tell(&report);
         tails.fetch_add(report.cut.is_some().into(), Ordering::Relaxed);
         let mut opened = opened.lock();
         opened.1.extend(report.damaged.iter().map(|(file, flaw)| format!("{file}: {}", flaw.kind)));
         opened.2.extend(report.cut.iter().filter_map(left_behind));
-        opened.0.insert(*id, Recovering { log, tip });
+        opened.0.insert(*id, Recovering { log, tip, settings: settings.clone() });
         Ok::<(), OpenError>(())
     })?;
     let (logs, damage, cut) = opened.into_inner();
@@ -162,10 +164,10 @@ fn find(start: &Start<'_>, loaded: Option<&Loaded>, report: &mut Recovery) -> Re
             dirs.insert(id, (core.path.join(dir_name(&topic.name, id.partition)), false));
         }
     }
-    let epoch = |id| (start.topics)(id).and_then(|topic| topic.epoch);
     let found = dirs.into_iter().map(|(id, (dir, identified))| {
-        let (image, epoch) = (images.remove(&id), epoch(id));
-        Found { id, dir, identified, image, epoch }
+        let (image, topic) = (images.remove(&id), (start.topics)(id));
+        let settings = topic.as_ref().map_or(start.settings.clone(), |topic| start.settings_of(topic));
+        Found { id, dir, identified, image, epoch: topic.and_then(|topic| topic.epoch), settings }
     });
     Ok(found.collect())
 }

@@ -110,6 +110,24 @@ impl StoredLog {
         Ok(Lookup::Tail { slices, next })
     }
 
+    /// What follows in memory when segments hold nothing from `from` on: compaction has left a gap up to the tail, which may
+    /// be ahead of what segments hold.
+    pub fn lookup_behind_gap(
+        &self,
+        from: Offset,
+        below: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<(Vec<TailSlice>, Offset)>, TailDamaged> {
+        let first = self.state.lock().tail.front().map(|entry| entry.base);
+        let Some(first) = first.filter(|first| from < *first && *first < below) else { return Ok(None) };
+        match self.lookup(first, below, max_bytes, at_least_one)? {
+            Lookup::Tail { slices, next } if !slices.is_empty() => Ok(Some((slices, next))),
+            // Meanwhile segments have it: the next read finds it there.
+            Lookup::Tail { .. } | Lookup::Segments => Ok(None),
+        }
+    }
+
     /// The tail's entries that a read could need; none when the tail begins after `from`.
     fn tail_entries(&self, from: Offset, below: Offset, max_bytes: u64) -> Option<Vec<TailEntry>> {
         let state = self.state.lock();

@@ -27,8 +27,6 @@ pub(crate) enum What {
     },
     /// The log begins here from now on.
     LogStart(Offset),
-    /// Sealed segments wholly below this offset go.
-    RemoveBelow(Offset),
 }
 
 /// One thing on its way to the disk.
@@ -41,7 +39,7 @@ impl Entry {
     pub(crate) fn bytes(&self) -> u64 {
         match &self.what {
             What::Batch { batch, .. } => batch.len() as u64,
-            What::LogStart(_) | What::RemoveBelow(_) => 0,
+            What::LogStart(_) => 0,
         }
     }
 }

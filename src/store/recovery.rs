@@ -9,7 +9,7 @@ use super::config::Durability;
 use super::core::Core;
 use super::data_dir;
 use super::load;
-use super::store::{OpenError, Topics};
+use super::store::{KnownTopic, OpenError, Topics};
 use super::sync_ahead::{self, Ahead};
 use crate::base::{Offset, TopicPartition};
 use crate::log::{IndexTail, Log, LogEnv, LogSettings, Placed, Tip};
@@ -65,6 +65,7 @@ pub struct Recovery {
 pub(super) struct Recovering {
     pub(super) log: Log,
     pub(super) tip: Tip,
+    pub(super) settings: Arc<LogSettings>,
 }
 
 /// What a recovery ends with.
@@ -132,7 +133,7 @@ impl Start<'_> {
             self.sync()?;
         }
         let incarnation = position.map_or(0, |position| position.incarnation) + 1;
-        let puts = logs.iter().map(|(id, Recovering { log, tip })| Change::Put {
+        let puts = logs.iter().map(|(id, Recovering { log, tip, .. })| Change::Put {
             id: *id,
             dir: load::name_of(log.dir()),
             state: tails.remove(id).unwrap_or_default().before(tip.encode()),
@@ -153,7 +154,7 @@ impl Start<'_> {
     ) -> Result<HashMap<TopicPartition, IndexTail>, OpenError> {
         let logs: Vec<_> = logs.iter().collect();
         let tails = Mutex::new(HashMap::new());
-        load::in_parallel(self.threads, &logs, |(id, Recovering { log, tip })| {
+        load::in_parallel(self.threads, &logs, |(id, Recovering { log, tip, .. })| {
             let tail = log.keep_indexes(tip.growth()).map_err(|error| on(log, error))?;
             if !tail.is_empty() {
                 tails.lock().insert(**id, tail);
@@ -213,6 +214,11 @@ impl Start<'_> {
             let error = std::io::Error::other(format!("a sync failed: {error}"));
             OpenError::Io { path: path.clone(), error }
         })
+    }
+
+    /// Segments roll as they would have: by the topic's settings where they are known.
+    pub(super) fn settings_of(&self, topic: &KnownTopic) -> Arc<LogSettings> {
+        topic.settings.as_ref().unwrap_or(self.settings).clone()
     }
 
     /// Brings back from the write-ahead log what segments lack.
@@ -299,14 +305,15 @@ impl Start<'_> {
                 btree_map::Entry::Vacant(new) => {
                     // A topic that was deleted since then: nothing of it comes back.
                     let Some(topic) = (self.topics)(id) else { continue };
+                    let settings = self.settings_of(&topic);
                     let dir = self.core.path.join(load::dir_name(&topic.name, id.partition));
                     let (log, tip) = Log::create(self.env, dir, id.topic);
-                    new.insert(Recovering { log, tip })
+                    new.insert(Recovering { log, tip, settings })
                 }
             };
             match entry {
                 wal::Entry::Batches { .. } => {
-                    let placed = self.place(&bytes, id, &mut recovering.tip, report);
+                    let placed = self.place(&bytes, id, recovering, report);
                     report.batches += placed.len() as u64;
                     lacking.add(id, placed);
                 }
@@ -325,9 +332,8 @@ impl Start<'_> {
         match entry {
             wal::Entry::Batches { .. } => {}
             wal::Entry::LogStart { start, .. } => recovering.tip.set_log_start(start),
-            wal::Entry::RemoveBelow { below, .. } => {
-                recovering.log.remove_segments_below(below)?;
-            }
+            // Earlier releases wrote it. What lies below the log start goes after a checkpoint.
+            wal::Entry::RemoveBelow { .. } => {}
             wal::Entry::Epoch { epoch, .. } => recovering.tip.begin_epoch(epoch),
             wal::Entry::Reset { at, .. } => self.reset(at, id, recovering)?,
         }
@@ -342,7 +348,14 @@ impl Start<'_> {
     }
 
     /// Places the batches that segments lack. What is there already is passed over.
-    fn place(&self, bytes: &Bytes, id: TopicPartition, tip: &mut Tip, report: &mut Recovery) -> Vec<Placed> {
+    fn place(
+        &self,
+        bytes: &Bytes,
+        id: TopicPartition,
+        recovering: &mut Recovering,
+        report: &mut Recovery,
+    ) -> Vec<Placed> {
+        let Recovering { tip, settings, .. } = recovering;
         let (mut placed, mut at, now) = (Vec::new(), 0, self.core.clock.now());
         for batch in Batches::new(bytes) {
             let Ok((header, batch)) = batch else {
@@ -363,7 +376,7 @@ impl Start<'_> {
                     let (from, to) = (tip.end(), header.base_offset);
                     report.damage.push(format!("{id}: the records from offset {from} to {to} are missing"));
                 }
-                let placement = tip.replay(&header, now, self.settings);
+                let placement = tip.replay(&header, now, settings);
                 placed.push(Placed { placement, bytes: bytes.slice(at..end) });
             }
             at = end;

@@ -2,6 +2,7 @@
 
 use super::checkpoint::CheckpointError;
 use super::checkpointer::Checkpointer;
+use super::cleaner::{CleanerConfig, Cleaners};
 use super::commit::Committer;
 use super::config::StoreConfig;
 use super::core::Core;
@@ -9,8 +10,9 @@ use super::counters::Counters;
 use super::data_dir::{self, DataDir, DataDirError, Stamp};
 use super::load;
 use super::recovery::{Recovered, Recovering, Recovery, Start, WalSizes};
+use super::retention::Retention;
 use super::room::Reserve;
-use super::scrub::{SCRUB_BYTES, Scrub};
+use super::scrub::Scrub;
 use super::stored_log::StoredLog;
 use super::threads::{Hands, Threads};
 use super::writer::{SegmentWriter, is_full};
@@ -22,9 +24,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Time between two passes over all logs that forget silent producers.
-const PRODUCER_EXPIRY_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -123,24 +122,28 @@ pub enum StoreHealth {
 
 /// All logs of a broker.
 pub struct Store {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     data_dir: DataDir,
     env: LogEnv,
     threads: Threads,
-    expired_at: Mutex<Duration>,
+    cleaners: Cleaners,
+    pub(super) expired_at: Mutex<Duration>,
     /// None in `os` mode.
     pool: Option<Arc<Pool>>,
     recovery: Recovery,
-    scrub: Mutex<Scrub>,
+    pub(super) scrub: Mutex<Scrub>,
+    pub(super) retention: Mutex<Retention>,
 }
 
 /// What the metadata say of a partition's topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct KnownTopic {
     /// Its name.
     pub name: String,
     /// The epoch under which the last run wrote; none when nobody can say.
     pub epoch: Option<LeaderEpoch>,
+    /// Its settings; the broker's defaults when none.
+    pub settings: Option<Arc<LogSettings>>,
 }
 
 /// The topic, if there is such a partition: what no topic has any more is removed, not loaded.
@@ -152,7 +155,9 @@ impl Store {
     pub fn open(data_dir: DataDir, config: StoreConfig, topics: &Topics<'_>) -> Result<Arc<Self>, OpenError> {
         let path = data_dir.path().to_owned();
         let (mut store, hands) = Self::recover(data_dir, config, topics)?;
-        store.threads = Threads::start(&store.core, hands).map_err(|error| OpenError::Io { path, error })?;
+        let on = |error| OpenError::Io { path: path.clone(), error };
+        store.threads = Threads::start(&store.core, hands).map_err(on)?;
+        store.cleaners.start(&store.core).map_err(on)?;
         Ok(Arc::new(store))
     }
 
@@ -168,7 +173,7 @@ impl Store {
         };
         let on = |error| OpenError::Io { path: path.clone(), error };
         let open_threads = config.open_threads.max(1);
-        let settings = config.log_defaults.clone();
+        let (settings, retention_every) = (config.log_defaults.clone(), config.retention_check_every);
         let wal = WalSizes {
             bytes: config.wal_bytes,
             first_file_bytes: config.wal_first_file_bytes,
@@ -193,8 +198,14 @@ impl Store {
         data_dir.unmark().map_err(on)?;
         {
             let mut registry = core.logs.lock();
-            for (id, Recovering { log, tip }) in logs {
-                registry.insert(StoredLog::new(core.clone(), id, (log, tip), settings.clone(), LeaderEpoch::UNKNOWN));
+            for (id, Recovering { log, tip, settings }) in logs {
+                let is_swept = !log.has_below(tip.log_start(), tip.is_expired());
+                let log = StoredLog::new(core.clone(), id, (log, tip), settings, LeaderEpoch::UNKNOWN);
+                if !is_swept {
+                    // A crash, or a stop, came before everything was removed: the first checkpoint sees to it.
+                    core.mark_dirty(&log);
+                }
+                registry.insert(log);
             }
         }
         core.check_room();
@@ -208,9 +219,17 @@ impl Store {
         };
         let expired_at = Mutex::new(core.clock.monotonic());
         let scrub = Mutex::new(Scrub::new(core.live_logs()));
-        let threads = Threads::default();
-        let store = Store { core, data_dir, env, threads, expired_at, pool, recovery: report, scrub };
+        core.begin_time().map_err(on)?;
+        let retention = Mutex::new(Retention::new(retention_every, core.clock.monotonic()));
+        let (threads, cleaners) = (Threads::default(), Cleaners::default());
+        let store =
+            Store { core, data_dir, env, threads, cleaners, expired_at, pool, recovery: report, scrub, retention };
         Ok((store, hands))
+    }
+
+    /// How logs are compacted from now on.
+    pub fn set_cleaner(&self, config: CleanerConfig) -> io::Result<()> {
+        self.cleaners.set(&self.core, config)
     }
 
     /// Whose data directory it is.
@@ -346,37 +365,6 @@ impl Store {
         self.env.descriptors.open_files()
     }
 
-    /// What has to happen from time to time, about every second: looks at the free space, removes deleted files, reads
-    /// on with the scrub, forgets silent producers. Blocks on the disk. Segments need no tick: they roll by time at the append that meets the time,
-    /// as Kafka's do.
-    pub fn tick(&self) {
-        self.core.check_room();
-        let trash = std::mem::take(&mut *self.core.trash.lock());
-        for path in trash {
-            load::discard(&self.core, &path);
-        }
-        self.scrub(SCRUB_BYTES);
-        let monotonic = self.core.clock.monotonic();
-        let due = {
-            let mut expired_at = self.expired_at.lock();
-            let due = monotonic.saturating_sub(*expired_at) >= PRODUCER_EXPIRY_EVERY;
-            if due {
-                *expired_at = monotonic;
-            }
-            due
-        };
-        if due {
-            for log in self.logs() {
-                log.expire_producers(monotonic);
-            }
-        }
-    }
-
-    /// Reads a little more of what earlier runs left.
-    pub(super) fn scrub(&self, bytes: u64) {
-        self.scrub.lock().step(bytes, &self.core.counters);
-    }
-
     /// Refuses appends, commits what is queued, makes a last checkpoint, and marks the directory clean. Reads go on. The
     /// second call does nothing. Blocks on the disk.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
@@ -387,6 +375,7 @@ impl Store {
             // An append that had not seen the stop is in the queue when its log's lock is free.
             log.barrier();
         }
+        self.cleaners.finish(&self.core);
         let finished = self.threads.finish(&self.core);
         self.core.release_waiters();
         if !finished || self.core.health.is_failed() {
@@ -397,10 +386,8 @@ impl Store {
 
     /// Everything is in segments and in the checkpoint.
     pub(super) fn leave_clean(&self) -> Result<(), ShutdownError> {
-        let trash = std::mem::take(&mut *self.core.trash.lock());
-        for path in trash {
-            load::discard(&self.core, &path);
-        }
+        self.core.trash.step(&self.core);
+        self.keep_time();
         let Core { disk, path, .. } = &*self.core;
         let indexes = self.logs().iter().try_for_each(|log| match log.log.flush_indexes() {
             // The checkpoint keeps what did not fit.
@@ -418,6 +405,7 @@ impl Drop for Store {
     /// A store that is dropped without a shutdown is left as a crash leaves it, but the threads end.
     fn drop(&mut self) {
         self.core.health.stop();
+        self.cleaners.finish(&self.core);
         if self.threads.are_running() {
             self.threads.finish(&self.core);
             self.core.release_waiters();
@@ -425,6 +413,8 @@ impl Drop for Store {
         // The logs hold what the store's parts share, which holds the logs.
         let logs = std::mem::take(&mut *self.core.logs.lock());
         drop((logs, self.core.take_dirty(), std::mem::take(&mut *self.scrub.lock())));
+        self.retention.lock().clear();
+        self.core.trash.clear();
         self.core.queue.clear();
         self.core.handover.clear();
     }

@@ -12,12 +12,13 @@
 use super::core::Core;
 use super::queue::{Entry, What};
 use super::room::Room;
-use crate::base::{LeaderEpoch, Offset, Timestamp, TopicPartition, Watermarks};
+use crate::base::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicPartition, Watermarks};
+use crate::log::compact::LastRecord;
 use crate::log::{self, Admission, Growth, Log, LogSettings, Segment, Tip};
 use crate::record::{BatchHeader, TimestampType};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -113,9 +114,37 @@ pub struct StoredLog {
     pub(super) state: Mutex<State>,
     /// The end of what segments hold.
     written: AtomicI64,
+    /// Sealed segments that end here or before are needed by no recovery: the last durable record of this log in the
+    /// checkpoint has them behind it.
+    settled: AtomicI64,
     /// Whether it will be in the next checkpoint.
     dirty: AtomicBool,
     listener: OnceLock<Weak<dyn DurableListener>>,
+    /// Segments that begin below this were counted as removed when retention decided so.
+    pub(super) counted: AtomicI64,
+    /// When this run first saw an active segment without a time in it.
+    pub(super) seen_active: Mutex<Option<(Offset, Timestamp)>>,
+}
+
+/// A log as a checkpoint keeps it.
+pub(super) struct Captured {
+    pub(super) log: Arc<StoredLog>,
+    pub(super) end: Offset,
+    pub(super) log_start: Offset,
+    /// Whether no segment is needed any more.
+    pub(super) is_expired: bool,
+    /// The active segment, unless it is not needed.
+    pub(super) active: Option<Growth>,
+    /// Where it begins; the end when there is none.
+    active_base: Offset,
+    pub(super) state: Bytes,
+}
+
+impl Captured {
+    /// Sealed segments that end here or before are needed by no recovery when this record is durable.
+    pub(super) fn settled(&self) -> Offset {
+        self.active_base
+    }
 }
 
 pub(super) struct State {
@@ -132,7 +161,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn watermarks(&self) -> Watermarks {
         let durable = self.durable;
-        let marks = Watermarks { log_start: self.tip.log_start(), stable: durable, durable, end: self.tip.end() };
+        // Not the tip's start: nobody sees what a crash could take back.
+        let marks = Watermarks { log_start: self.durable_start, stable: durable, durable, end: self.tip.end() };
         marks.check();
         marks
     }
@@ -149,6 +179,8 @@ impl StoredLog {
         // What was recovered was made durable before anybody sees it.
         let durable = tip.end();
         let durable_start = tip.log_start();
+        // Each start makes a record of every log before it serves.
+        let settled = tip.growth().map_or(durable, |active| active.base);
         let state = State { tip, settings, epoch, durable, durable_start, tail: VecDeque::new(), deleted: false };
         let number = core.next_log_number();
         Arc::new(StoredLog {
@@ -158,8 +190,11 @@ impl StoredLog {
             log,
             state: Mutex::new(state),
             written: AtomicI64::new(durable.0),
+            settled: AtomicI64::new(settled.0),
             dirty: AtomicBool::new(false),
             listener: OnceLock::new(),
+            counted: AtomicI64::new(0),
+            seen_active: Mutex::default(),
         })
     }
 
@@ -196,6 +231,21 @@ impl StoredLog {
     /// Replaces the settings; the next append sees them.
     pub fn set_settings(&self, settings: Arc<LogSettings>) {
         self.state.lock().settings = settings;
+    }
+
+    /// The settings now.
+    pub(super) fn settings(&self) -> Arc<LogSettings> {
+        self.state.lock().settings.clone()
+    }
+
+    /// The newest batch of each idempotent producer that is remembered: compaction keeps at least its header, so that the
+    /// producer's state can be made again from the log.
+    pub(super) fn last_records(&self) -> HashMap<ProducerId, LastRecord> {
+        let state = self.state.lock();
+        let last = state.tip.producers().sorted().into_iter().map(|(id, producer)| {
+            (id, LastRecord { last_data_offset: Some(producer.last().last_offset), epoch: producer.epoch() })
+        });
+        last.collect()
     }
 
     /// The epoch under which batches are appended now.
@@ -266,42 +316,32 @@ impl StoredLog {
         (epoch != LeaderEpoch::UNKNOWN).then(|| (epoch, end.min(state.durable)))
     }
 
-    /// Bytes of durable batches: in segments, and on their way there.
+    /// Bytes of durable batches: in segments, and on their way there. Segments below the log start do not count.
     pub fn size_bytes(&self) -> u64 {
         // In this order nothing is left out, whatever is written meanwhile.
-        let unwritten: u64 = {
+        let (unwritten, start, is_expired): (u64, _, _) = {
             let state = self.state.lock();
             let first = state.tail.partition_point(|entry| entry.next <= self.written());
-            state.tail.range(first..).map(|entry| entry.bytes.len() as u64).sum()
+            let unwritten = state.tail.range(first..).map(|entry| entry.bytes.len() as u64).sum();
+            (unwritten, state.tip.log_start(), state.tip.is_expired())
         };
-        unwritten + self.log.bytes_on_disk()
+        unwritten + self.log.bytes_from(start, is_expired)
     }
 
-    /// Raises the log start, durably when [`Self::durable_start`] has come so far; it never falls, and never passes the
-    /// durable offset. Nothing below it is read any more.
+    /// Raises the log start; it never falls, and never passes the durable offset. Seen when [`Self::durable_start`] has
+    /// come so far, which listeners are told: nothing below it is read any more from then on, and segments wholly below it
+    /// go after a checkpoint. A full disk is no reason to refuse: what goes makes room.
     pub fn raise_log_start(self: &Arc<Self>, start: Offset) -> Result<(), AppendError> {
         let mut state = self.state.lock();
         if state.deleted {
             return Err(AppendError::Deleted);
         }
-        self.core.health.check_append()?;
+        self.core.health.check_running()?;
         let start = start.min(state.durable);
         if start > state.tip.log_start() {
-            state.tip.set_log_start(start);
+            state.tip.raise_log_start(start);
             self.core.queue.push(Entry { log: self.clone(), what: What::LogStart(start) });
         }
-        Ok(())
-    }
-
-    /// Has the sealed segments removed that lie wholly below the log start.
-    pub fn remove_segments(self: &Arc<Self>) -> Result<(), AppendError> {
-        let state = self.state.lock();
-        if state.deleted {
-            return Err(AppendError::Deleted);
-        }
-        self.core.health.check_append()?;
-        let below = state.tip.log_start();
-        self.core.queue.push(Entry { log: self.clone(), what: What::RemoveBelow(below) });
         Ok(())
     }
 
@@ -327,7 +367,10 @@ impl StoredLog {
                 );
                 state.durable = durable;
             }
-            state.durable_start = state.durable_start.max(start.unwrap_or(Offset::ZERO));
+            if let Some(start) = start.filter(|start| *start > state.durable_start) {
+                state.durable_start = start;
+                state.tip.forget_epochs_before(start);
+            }
             state.tail.extend(slices);
             state.watermarks()
         };
@@ -346,6 +389,16 @@ impl StoredLog {
         Offset(self.written.load(Ordering::SeqCst))
     }
 
+    /// A record of this log, whose active segment begins here, is durable.
+    pub(super) fn set_settled(&self, base: Offset) {
+        self.settled.fetch_max(base.0, Ordering::SeqCst);
+    }
+
+    /// The end of the sealed segments that no recovery needs.
+    pub(super) fn settled(&self) -> Offset {
+        Offset(self.settled.load(Ordering::SeqCst))
+    }
+
     /// Says whether it was not marked before.
     pub(super) fn mark_dirty(&self) -> bool {
         !self.dirty.swap(true, Ordering::SeqCst)
@@ -356,9 +409,15 @@ impl StoredLog {
     }
 
     /// The end, the active segment and the state exactly as of it, as a checkpoint keeps it.
-    pub(super) fn capture(&self) -> (Offset, Option<Growth>, Bytes) {
-        let state = self.state.lock();
-        (state.tip.end(), state.tip.growth().cloned(), state.tip.encode())
+    pub(super) fn capture(self: Arc<Self>) -> Captured {
+        let (end, log_start, is_expired, tip) = {
+            let state = self.state.lock();
+            let tip = state.tip.to_keep();
+            (tip.end(), tip.log_start(), state.tip.is_expired(), tip)
+        };
+        let active = tip.growth().cloned();
+        let active_base = active.as_ref().map_or(end, |active| active.base);
+        Captured { log: self, end, log_start, is_expired, active, active_base, state: tip.encode() }
     }
 
     /// The ring dropped the chunk that held this log's slices up to `upto`.

@@ -111,9 +111,6 @@ fn write(group: &Group, durability: Durability) -> io::Result<()> {
         // The write-ahead log has it, and the next checkpoint will.
         (Some(_), Durability::Fsync) | (None, _) => {}
     }
-    if let Some(below) = group.remove_below {
-        group.log.log.remove_segments_below(below)?;
-    }
     Ok(())
 }
 
@@ -126,7 +123,7 @@ fn remove(core: &Core, deleted: &[Arc<StoredLog>]) {
     for log in deleted {
         let away = load::away(log.log.dir(), log.id());
         match log.log.move_away(&away) {
-            Ok(true) => core.trash.lock().push(away),
+            Ok(true) => core.trash.add_dir(away),
             Ok(false) => {}
             // The metadata says that the topic is gone: the next start takes the directory for an orphan.
             Err(error) => tracing::warn!("removing deleted {}: {error}", log.id()),

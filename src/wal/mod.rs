@@ -142,7 +142,8 @@ pub enum Entry {
         /// Its first offset.
         start: Offset,
     },
-    /// Sealed segments wholly below `below` are removed (retention). Other edits of segments get kinds of their own.
+    /// Sealed segments wholly below `below` are removed. Not written any more: they go after the checkpoint's record that
+    /// holds the log start. Logs of earlier releases have it.
     RemoveBelow {
         /// Whose.
         id: TopicPartition,

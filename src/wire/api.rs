@@ -18,6 +18,7 @@ macro_rules! apis {
             ApiVersions = 18, ApiVersionsRequest, 0..=5, 0, 3, true;
             CreateTopics = 19, CreateTopicsRequest, 2..=7, 2, 5, false;
             DeleteTopics = 20, DeleteTopicsRequest, 1..=6, 1, 4, false;
+            DeleteRecords = 21, DeleteRecordsRequest, 0..=2, 0, 2, false;
             InitProducerId = 22, InitProducerIdRequest, 0..=5, 0, 2, false;
             OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, 2..=4, 2, 4, false;
             DescribeAcls = 29, DescribeAclsRequest, 1..=3, 1, 2, false;

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Longest that the reference broker may take to stop before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// Fewer answers than this are no comparison.
-const CHECKS_MIN: usize = 150;
+const CHECKS_MIN: usize = 500;
 
 /// What the reference broker has in its configuration file; given to Ottla too, so that only behaviour can differ.
 const STATIC: &[(&str, &str)] = &[

@@ -1,5 +1,6 @@
 //! Start time and idle memory: figures for docs/operations.md, with liveness bounds of ten times their targets.
 
+pub mod compaction;
 pub mod storage;
 
 mod latency;

@@ -2,12 +2,14 @@
 
 pub mod answers;
 pub mod chaos;
+pub mod compaction;
 pub mod data_set;
 pub mod disk_full;
 pub mod failed_sync;
 pub mod features;
 pub mod figures;
 pub mod hostile;
+pub mod retention;
 pub mod shippers;
 pub mod tools;
 
@@ -75,9 +77,12 @@ pub const ALL: &[(&str, Part)] = &[
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
+    ("retention", retention::part),
+    ("compaction", compaction::part),
     ("disk-full", disk_full::part),
     ("failed-sync", failed_sync::part),
     ("storage-figures", figures::storage::part),
+    ("compaction-figures", figures::compaction::part),
 ];
 
 /// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.

@@ -107,3 +107,38 @@ async fn many_topics_of_one_request_are_deleted_together() {
     assert!(objects < 20, "{objects} objects");
     assert_eq!(broker.image().topics().count(), 0);
 }
+
+/// Values are checked against those that are in force, and those of a topic against the broker's.
+#[tokio::test]
+async fn values_that_are_altered_fit_those_that_are_there() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    let ask = async |kind: i8, name: &str, key: &str, value: &str| {
+        let response = broker.call(1, &alter(kind, name, key, value)).await;
+        code(response.responses[0].error_code)
+    };
+    let threads = "log.cleaner.threads";
+    for (value, expected) in [
+        ("0", ErrorCode::InvalidRequest),
+        ("3", ErrorCode::InvalidRequest),
+        ("2", ErrorCode::None),
+        ("4", ErrorCode::None),
+        ("1", ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(ask(BROKER, "1", threads, value).await, expected, "{value}");
+    }
+    assert_eq!(broker.service.parts().topics.configs().broker().cleaner.threads, 4);
+    assert_eq!(ask(BROKER, "", "log.cleaner.dedupe.buffer.size", "4194304").await, ErrorCode::InvalidRequest);
+    assert_eq!(ask(BROKER, "", "log.cleaner.max.compaction.lag.ms", "100").await, ErrorCode::None);
+    assert_eq!(ask(TOPIC, "t", "min.compaction.lag.ms", "101").await, ErrorCode::InvalidConfig);
+    assert_eq!(ask(TOPIC, "t", "min.compaction.lag.ms", "100").await, ErrorCode::None);
+    let mut topic = CreatableTopic::default();
+    (topic.name, topic.num_partitions, topic.replication_factor) = (topic_name("u"), 1, 1);
+    let mut config = CreatableTopicConfig::default();
+    (config.name, config.value) = (string("min.compaction.lag.ms"), Some(string("101")));
+    topic.configs.push(config);
+    let mut request = CreateTopicsRequest::default();
+    request.topics.push(topic);
+    let response = broker.call(7, &request).await;
+    assert_eq!(code(response.topics[0].error_code), ErrorCode::InvalidConfig);
+}

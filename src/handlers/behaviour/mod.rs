@@ -4,6 +4,7 @@
 mod ad;
 mod av;
 mod changes;
+mod dr;
 mod fe;
 mod fe_sessions;
 mod large;
@@ -27,7 +28,7 @@ use crate::metrics::{Metrics, Protocol};
 use crate::partition::Partitions;
 use crate::record::{BatchBuilder, Record, Records};
 use crate::settings::{Origin, StaticValue, Statics};
-use crate::store::{DataDir, KnownTopic, Store, StoreConfig};
+use crate::store::{DataDir, Durability, KnownTopic, Store, StoreConfig};
 use crate::wire::api::API_TABLE;
 use crate::wire::{Api, ErrorCode};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -104,9 +105,13 @@ impl Broker {
         let image = metadata.image();
         let known = |id: TopicPartition| {
             let topic = image.topic_by_id(id.topic).filter(|topic| topic.has(id.partition))?;
-            Some(KnownTopic { name: (*topic.name).to_owned(), epoch: Some(image.leader_epoch(topic)) })
+            Some(KnownTopic { name: (*topic.name).to_owned(), epoch: Some(image.leader_epoch(topic)), settings: None })
         };
-        let config = StoreConfig::new(defaults, clock.clone(), Box::new(|_| {}));
+        let durability = match statics.get("ottla.durability").map(|value| value.text.as_str()) {
+            Some("os") => Durability::Os,
+            _ => Durability::Fsync,
+        };
+        let config = StoreConfig { durability, ..StoreConfig::new(defaults, clock.clone(), Box::new(|_| {})) };
         let store = Store::open(data_dir, config, &known).expect("the store opens");
         let start = Change::StartBroker { node: NODE, rack: None };
         metadata.commit(vec![start]).await.expect("the broker starts");

@@ -143,15 +143,28 @@ pub trait Disk: Send + Sync + 'static {
     /// Puts `bytes` in place of a small file, durably: after a crash there is the old content or the new, whole. Uses
     /// `<name>.tmp` beside it; one writer at a time.
     fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let (file, temporary) = self.write_beside(path, bytes)?;
+        file.sync_data()?;
+        self.rename(&temporary, path)?;
+        self.sync_dir(parent(path))
+    }
+
+    /// As [`Disk::write_whole`] for the end of the process alone: a loss of power may leave the old content, the new, or
+    /// anything at all, which the content's own checksum must tell. Waits for no disk.
+    fn replace_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let (_file, temporary) = self.write_beside(path, bytes)?;
+        self.rename(&temporary, path)
+    }
+
+    /// Writes `bytes` to `<name>.tmp` beside a small file, for it to take that name.
+    fn write_beside(&self, path: &Path, bytes: &[u8]) -> io::Result<(Arc<dyn File>, PathBuf)> {
         let mut name = path.as_os_str().to_owned();
         name.push(".tmp");
         let temporary = PathBuf::from(name);
         let file = self.open(&temporary, Open::Create)?;
         file.set_len(0)?;
         file.write_at(&[IoSlice::new(bytes)], 0)?;
-        file.sync_data()?;
-        self.rename(&temporary, path)?;
-        self.sync_dir(parent(path))
+        Ok((file, temporary))
     }
 
     /// A whole file of at most `max_bytes`; `InvalidData` when it is longer.

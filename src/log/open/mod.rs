@@ -9,18 +9,21 @@
 //! From a checkpointed tip ([`OpenHow::From`]) only what lies behind its end is read.
 //!
 //! - [`active`]: the active segment. [`sealed`]: the others. [`producers`]: the state of idempotent producers.
-//! - [`recovered`]: from a tip.
+//! - [`recovered`]: from a tip. [`edits`]: what compactions left.
 
 mod active;
+mod edits;
 mod producers;
 mod recovered;
 mod sealed;
 
+use super::compacted::Compacted;
 use super::files::{Writer, jitter_seed, remove_if_there};
 use super::index::{INDEX_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::segment::Segment;
 use super::survey::{Depth, Expect, Flaw, FlawKind, survey};
 use super::walk::Walk;
+use super::waste::{leftovers, strays};
 use super::{Epochs, IndexTail, Log, LogEnv, LogSettings, Tip, epochs, metadata_file, names, start_file};
 use crate::base::{LeaderEpoch, Offset, Timestamp, TopicId};
 use crate::io::disk::{Disk, Entry};
@@ -122,6 +125,8 @@ struct Opening<'a> {
     /// The epoch that each batch must have, where that is known.
     epochs: Option<Epochs>,
     files: HashMap<String, u64>,
+    /// What was compacted.
+    compacted: Compacted,
     report: OpenReport,
 }
 
@@ -142,23 +147,19 @@ impl Log {
         };
         let files = entries.into_iter().filter(|entry| !entry.is_dir).map(|Entry { name, len, .. }| (name, len));
         let (files, report) = (files.collect(), OpenReport::default());
-        let opening = Opening { env, dir: &dir, settings, now, epochs: known_epochs(how), files, report };
+        let compacted = Compacted::default();
+        let opening = Opening { env, dir: &dir, settings, now, epochs: known_epochs(how), files, compacted, report };
         let opened = opening.run(topic, identified, how);
-        match (opened, how) {
-            (Ok(Some((segments, tip, writer, report))), _) => {
-                Ok((Log::assemble(env, dir, topic, segments, writer), tip, report))
+        match opened {
+            Ok(Some(Opened { segments, tip, writer, compacted, report })) => {
+                Ok((Log::assemble(env, dir, topic, segments, writer, compacted), tip, report))
             }
-            (Ok(None), OpenHow::From { tip: at, .. }) => {
-                let tip = Tip { jitter_seed: jitter_seed(&dir, topic), ..at.emptied() };
-                let report = lost(&dir, at);
-                Ok((Log::assemble(env, dir, topic, Vec::new(), Writer::default()), tip, report))
-            }
-            (Ok(None), OpenHow::Clean | OpenHow::Since(_) | OpenHow::AfterCrash) => {
+            Ok(None) => {
                 let (log, tip) = Log::create(env, dir, topic);
                 Ok((log, tip, OpenReport::default()))
             }
-            (Err(Failure::Io(error)), _) => Err(OpenError::Io { path: dir, error }),
-            (Err(Failure::WrongTopic(found)), _) => Err(OpenError::WrongTopic { dir, found, expected: topic }),
+            Err(Failure::Io(error)) => Err(OpenError::Io { path: dir, error }),
+            Err(Failure::WrongTopic(found)) => Err(OpenError::WrongTopic { dir, found, expected: topic }),
         }
     }
 }
@@ -170,6 +171,17 @@ fn lost(dir: &Path, at: &Tip) -> OpenReport {
     let name = dir.join(names::segment(growth.base, names::LOG)).display().to_string();
     let flaw = Flaw { position: 0, kind: FlawKind::Lost { expected } };
     OpenReport { damaged: vec![(name, flaw)], ..OpenReport::default() }
+}
+
+/// How many segments, from the oldest on, the checkpoint needs no more: a crash came before their files were removed.
+fn count_gone(bases: &[Offset], at: &Tip) -> usize {
+    match &at.active {
+        None => bases.partition_point(|base| *base < at.end),
+        Some(active) => {
+            let gone = |pair: &&[Offset]| pair[0] < active.base && pair[1] <= at.log_start;
+            bases.windows(2).take_while(gone).count()
+        }
+    }
 }
 
 fn known_epochs(how: OpenHow) -> Option<Epochs> {
@@ -193,28 +205,46 @@ impl From<io::Error> for Failure {
     }
 }
 
-type Opened = (Vec<Arc<Segment>>, Tip, Writer, OpenReport);
+/// A log's parts.
+struct Opened {
+    segments: Vec<Arc<Segment>>,
+    tip: Tip,
+    writer: Writer,
+    compacted: Compacted,
+    report: OpenReport,
+}
 
 impl Opening<'_> {
     fn run(mut self, topic: TopicId, identified: bool, mut how: OpenHow) -> Result<Option<Opened>, Failure> {
+        self.finish_edits()?;
         let mut bases: Vec<Offset> = self.files.keys().filter_map(|name| names::parse(name, names::LOG)).collect();
         bases.sort_unstable();
-        let Some(&active_base) = bases.last() else { return Ok(None) };
+        if let OpenHow::From { tip: at, .. } = how {
+            bases.drain(..count_gone(&bases, at));
+        }
+        let Some(&active_base) = bases.last() else {
+            return match how {
+                OpenHow::From { tip: at, .. } => Ok(Some(self.without_segments(topic, identified, at)?)),
+                OpenHow::Clean | OpenHow::Since(_) | OpenHow::AfterCrash => Ok(None),
+            };
+        };
         if !identified {
             self.check_topic(topic)?;
         }
         let mut log_start = self.noted_start()?.unwrap_or(Offset::ZERO).max(bases[0]);
         if let OpenHow::From { tip: at, tail, .. } = how {
-            if let Some((segments, tip, writer, report)) = self.go_on_from(&bases, at, tail)? {
+            if let Some((segments, tip, mut writer)) = self.go_on_from(&bases, at, tail)? {
                 let mut tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..tip };
                 hold_against(&tip.epochs, &segments);
                 tip.set_log_start(log_start);
                 self.drop_note_beyond(tip.end)?;
-                return Ok(Some((segments, tip, writer, report)));
+                self.remove_strays(&segments, tip.end)?;
+                writer.note_leftovers(leftovers(&self.files, &segments, tip.end));
+                return Ok(Some(self.opened(segments, tip, writer)));
             }
             log_start = log_start.max(at.log_start);
         }
-        let segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
+        let segments = self.segments(&bases);
         if let OpenHow::Since(epoch) = how
             && is_older(&segments[0], epoch)
         {
@@ -247,7 +277,9 @@ impl Opening<'_> {
         self.drop_note_beyond(end)?;
         epochs.truncate_from(end);
         epochs.truncate_before(log_start);
-        let (producers, writer) = self.producers(&segments, active_base, end)?;
+        let (producers, mut writer) = self.producers(&segments, active_base, end)?;
+        self.remove_strays(&segments, end)?;
+        writer.note_leftovers(leftovers(&self.files, &segments, end));
         let mut tip =
             Tip { log_start, end, active: Some(growth), epochs, producers, jitter_seed: jitter_seed(self.dir, topic) };
         if let OpenHow::From { tip: at, .. } = how
@@ -258,18 +290,49 @@ impl Opening<'_> {
             tip.skip_to(at.end);
             (tip.producers, tip.epochs) = (at.producers.clone(), at.epochs.clone());
         }
-        Ok(Some((segments, tip, writer, self.report)))
+        Ok(Some(self.opened(segments, tip, writer)))
+    }
+
+    fn opened(self, segments: Vec<Arc<Segment>>, tip: Tip, writer: Writer) -> Opened {
+        Opened { segments, tip, writer, compacted: self.compacted, report: self.report }
+    }
+
+    /// A log of which the checkpoint knows and no segment is needed: retention has emptied it. Or its files are lost.
+    fn without_segments(&mut self, topic: TopicId, identified: bool, at: &Tip) -> Result<Opened, Failure> {
+        let tip = Tip { jitter_seed: jitter_seed(self.dir, topic), ..at.emptied() };
+        let mut writer = Writer::default();
+        if identified && at.active.is_none() {
+            self.drop_note_beyond(tip.end)?;
+            writer.emptied = true;
+            self.remove_strays(&[], tip.end)?;
+            writer.note_leftovers(leftovers(&self.files, &[], tip.end));
+        }
+        let compacted = std::mem::take(&mut self.compacted);
+        Ok(Opened { segments: Vec::new(), tip, writer, compacted, report: lost(self.dir, at) })
+    }
+
+    fn remove_strays(&self, segments: &[Arc<Segment>], end: Offset) -> io::Result<()> {
+        let strays = strays(&self.files, segments, end);
+        strays.iter().try_for_each(|old| remove_if_there(&*self.env.disk, &self.dir.join(old.name())))
     }
 
     fn len_of(&self, base: Offset, suffix: &str) -> Option<u64> {
         self.files.get(&names::segment(base, suffix)).copied()
     }
 
+    fn segments(&self, bases: &[Offset]) -> Vec<Arc<Segment>> {
+        bases.iter().map(|base| Arc::new(self.segment(*base))).collect()
+    }
+
     fn segment(&self, base: Offset) -> Segment {
         let entries = |suffix, bytes: usize| self.len_of(base, suffix).map(|len| (len / bytes as u64) as u32);
         let index = entries(names::INDEX, INDEX_ENTRY_BYTES);
         let times = entries(names::TIME_INDEX, TIME_ENTRY_BYTES);
-        Segment::new(self.env, self.dir, base, self.len_of(base, names::LOG).unwrap_or(0), index, times)
+        let plain = Segment::new(self.env, self.dir, base, self.len_of(base, names::LOG).unwrap_or(0), index, times);
+        match self.compacted.segment(base) {
+            Some(compacted) => plain.with_gaps(compacted.heads),
+            None => plain,
+        }
     }
 
     fn check_topic(&mut self, topic: TopicId) -> Result<(), Failure> {

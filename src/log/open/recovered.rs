@@ -1,27 +1,29 @@
 //! From a checkpointed tip: what lies below its end is synced and trusted, everything after it is walked, batch by batch,
 //! and taken in as its append took it in. What a crash left at the end is cut.
 
-use super::{Opened, Opening};
+use super::Opening;
 use crate::base::Offset;
 use crate::log::files::{Writer, remove_if_there, time_entry};
 use crate::log::growth::Growth;
 use crate::log::index::{Entry, IndexEntry, SparseIndex, TimeEntry};
 use crate::log::segment::Segment;
-use crate::log::survey::{Depth, Expect, Indexes, Survey, survey};
+use crate::log::survey::{Depth, Expect, Flaw, FlawKind, Indexes, Survey, survey};
 use crate::log::{IndexTail, OpenHow, Tip, names, snapshot};
 use std::io;
 use std::sync::Arc;
 
+type Recovered = (Vec<Arc<Segment>>, Tip, Writer);
+
 impl Opening<'_> {
     /// Opens from `at`; `None` when the files are not what it says, and must be read whole.
-    pub(super) fn go_on_from(&mut self, bases: &[Offset], at: &Tip, tail: &IndexTail) -> io::Result<Option<Opened>> {
-        let Some(growth) = at.active.as_ref() else { return Ok(None) };
-        // A segment that is gone was removed for its age after the checkpoint; one that is too short was damaged.
+    pub(super) fn go_on_from(&mut self, bases: &[Offset], at: &Tip, tail: &IndexTail) -> io::Result<Option<Recovered>> {
+        let Some(growth) = at.active.as_ref() else { return self.begin_from(bases, at) };
+        // A segment that is gone or too short was damaged: what is removed for its age goes after a record says so.
         let Ok(first) = bases.binary_search(&growth.base) else { return Ok(None) };
         if self.len_of(growth.base, names::LOG).is_none_or(|len| len < u64::from(growth.position)) {
             return Ok(None);
         }
-        let mut segments: Vec<_> = bases.iter().map(|base| Arc::new(self.segment(*base))).collect();
+        let mut segments = self.segments(bases);
         for (segment, next) in segments[..first].iter().zip(&bases[1..]) {
             self.check_sealed(segment, *next, OpenHow::Clean)?;
         }
@@ -46,7 +48,33 @@ impl Opening<'_> {
         };
         tip.active = Some(active);
         let writer = self.snapshots_up_to(tip.end)?;
-        Ok(Some((segments, tip, writer, std::mem::take(&mut self.report))))
+        Ok(Some((segments, tip, writer)))
+    }
+
+    /// From a tip that needs no segment: all that there is was written since.
+    fn begin_from(&mut self, bases: &[Offset], at: &Tip) -> io::Result<Option<Recovered>> {
+        let segments = self.segments(bases);
+        let (base, expected) = (bases[0], at.end);
+        if base != expected {
+            if expected > Offset::ZERO {
+                let kind = FlawKind::Offsets { base, last: base, expected };
+                self.report.damaged.push((segments[0].name(), Flaw { position: 0, kind }));
+            }
+            return Ok(None);
+        }
+        let mut tip = at.clone();
+        if let Some(epochs) = &self.epochs {
+            tip.epochs = epochs.clone();
+        }
+        let last = segments.len() - 1;
+        for (segment, next) in segments[..last].iter().zip(&bases[1..]) {
+            self.check_sealed(segment, *next, OpenHow::AfterCrash)?;
+            self.walk_sealed(segment, 0, *next, &mut tip)?;
+        }
+        let active = self.rebuild(&segments[last], &mut tip)?;
+        tip.active = Some(active);
+        let writer = self.snapshots_up_to(tip.end)?;
+        Ok(Some((segments, tip, writer)))
     }
 
     /// The segment as the tip knows it, when its index files have the entries that the tip counts and the tail lacks.

@@ -20,6 +20,9 @@ impl Opening<'_> {
     /// A sealed segment: its indexes must be there, and after a crash its end must fit the next segment's start.
     pub(super) fn check_sealed(&mut self, segment: &Segment, next: Offset, how: OpenHow) -> io::Result<()> {
         let (base, end) = (segment.base(), segment.written_end());
+        if let Some(flaw) = self.misses_bytes(base, end) {
+            self.report.damaged.push((segment.name(), flaw));
+        }
         let indexed = if self.has_indexes(base) && !self.lacks_entries(segment)? {
             match how {
                 OpenHow::Clean => return Ok(()),
@@ -33,7 +36,8 @@ impl Opening<'_> {
             None => self.reindex(segment)?,
         };
         let beyond = FlawKind::Offsets { base: next, last: next, expected: found.next };
-        let overlap = (found.next > next || end == 0).then_some(Flaw { position: end, kind: beyond });
+        let overlap = (found.next > next || (end == 0 && !self.may_be_empty(base)))
+            .then_some(Flaw { position: end, kind: beyond });
         if let Some(flaw) = found.flaw.or(overlap) {
             self.report.damaged.push((segment.name(), flaw));
         }

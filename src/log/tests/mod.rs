@@ -101,6 +101,13 @@ impl Partition {
         placed.placement.base
     }
 
+    /// Takes out segments wholly below `start` and removes their files; says how many.
+    fn remove_below(&self, start: Offset) -> usize {
+        let dropped = self.log.drop_below(start, false);
+        dropped.files.iter().for_each(|file| self.log.remove_file(file).expect("removable"));
+        dropped.segments.len()
+    }
+
     fn open(disk: &FaultyDisk, settings: &LogSettings, how: OpenHow) -> (Log, Tip, OpenReport) {
         Log::open(&env(disk), log_dir(TOPIC), settings, how, NOW).expect("the log opens")
     }

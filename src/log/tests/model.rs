@@ -134,7 +134,7 @@ impl Model {
             Step::RemoveBelow(at) => {
                 let end = self.partition.tip.end().0 as u64 + 1;
                 let at = Offset((at % end) as i64);
-                self.partition.log.remove_segments_below(at).expect("removable");
+                self.partition.remove_below(at);
                 // As the store does before it forgets them: else a crash could bring them back.
                 self.partition.disk.sync_file_system(Path::new("/data")).expect("the disk syncs");
                 self.synced = self.partition.stored.len();

@@ -224,8 +224,8 @@ fn removed_segments_live_on_for_their_readers() {
     let held = partition.log.segment_for(Offset(0)).expect("the oldest");
     let bytes = held.written_end();
     let second = partition.log.segments()[1].base();
-    assert_eq!(partition.log.remove_segments_below(second.plus(-1)).expect("removable"), 0);
-    assert_eq!(partition.log.remove_segments_below(Offset(30)).expect("removable"), 4 - usize::from(second.0 > 6));
+    assert_eq!(partition.remove_below(second.plus(-1)), 0);
+    assert_eq!(partition.remove_below(Offset(30)), 4 - usize::from(second.0 > 6));
     assert_eq!(partition.log.segments().len(), 1, "the active one stays");
     assert!(!files(&partition.disk).iter().any(|(name, _)| *name == names::segment(Offset(0), names::LOG)));
     let mut content = vec![0; bytes as usize];

@@ -4,6 +4,7 @@ mod acks;
 mod deletion;
 mod faults;
 mod idle;
+mod log_start;
 mod model;
 mod reading;
 mod restart;

@@ -22,30 +22,30 @@ pub(super) static KEYS: &[Key] = keys! {
         "Replicas of a topic that is created without a count; what one broker cannot hold is capped to what it can.";
     "delete.topic.enable" Boolean "true" [] ReadOnly Effective
         "Whether topics can be deleted.";
-    "log.cleaner.backoff.ms" Long "15000" [0 ..] ClusterWide Accepted
+    "log.cleaner.backoff.ms" Long "15000" [0 ..] ClusterWide Effective
         "Rest of a cleaner that found nothing to do, in milliseconds.";
-    "log.cleaner.dedupe.buffer.size" Long "134217728" [] ClusterWide Accepted
+    "log.cleaner.dedupe.buffer.size" Long "134217728" [] ClusterWide Effective
         "Memory in which cleaners note the newest offset of each key, in bytes, all threads together.";
-    "log.cleaner.delete.retention.ms" Long "86400000" [0 ..] ClusterWide Accepted
+    "log.cleaner.delete.retention.ms" Long "86400000" [0 ..] ClusterWide Effective
         "How long delete markers stay readable in compacted topics, in milliseconds.";
-    "log.cleaner.enable" Boolean "true" [] ReadOnly Accepted
+    "log.cleaner.enable" Boolean "true" [] ReadOnly Effective
         "Whether compacted topics are cleaned at all.";
-    "log.cleaner.io.buffer.load.factor" Double "0.9" [] ClusterWide Accepted
+    "log.cleaner.io.buffer.load.factor" Double "0.9" [] ClusterWide Effective
         "How full the cleaners' key table may get, as a ratio.";
     "log.cleaner.io.buffer.size" Int "524288" [0 ..] ClusterWide Accepted
         "Memory for the cleaners' reads and writes, in bytes, all threads together.";
-    "log.cleaner.io.max.bytes.per.second" Double "1.7976931348623157E308" [] ClusterWide Accepted
+    "log.cleaner.io.max.bytes.per.second" Double "1.7976931348623157E308" [] ClusterWide Effective
         "Most bytes per second that cleaning may read and write together.";
-    "log.cleaner.max.compaction.lag.ms" Long "9223372036854775807" [1 ..] ClusterWide Accepted
+    "log.cleaner.max.compaction.lag.ms" Long "9223372036854775807" [1 ..] ClusterWide Effective
         "Longest time a record may wait to become eligible for compaction, in milliseconds.";
-    "log.cleaner.min.cleanable.ratio" Double "0.5" [float 0.0 1.0] ClusterWide Accepted
+    "log.cleaner.min.cleanable.ratio" Double "0.5" [float 0.0 1.0] ClusterWide Effective
         "Share of a log that must be uncleaned before cleaning is worth it.";
-    "log.cleaner.min.compaction.lag.ms" Long "0" [0 ..] ClusterWide Accepted
+    "log.cleaner.min.compaction.lag.ms" Long "0" [0 ..] ClusterWide Effective
         "Least age of a record before compaction may remove it, in milliseconds.";
-    "log.cleaner.threads" Int "1" [0 ..] ClusterWide Accepted
+    "log.cleaner.threads" Int "1" [0 ..] ClusterWide Effective
         "Threads that clean compacted topics.";
     "log.cleanup.policy" List "delete" [list 0 "compact" "delete"] ClusterWide Effective
-        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever; compaction itself has no effect yet.";
+        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever.";
     "log.dir" List "./ottla-data" [list 1] ReadOnly Effective
         "Directory of all data, used when log.dirs is not set.";
     "log.dir.failure.timeout.ms" Long "30000" [1 ..] ReadOnly Accepted
@@ -74,15 +74,15 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whose time a record carries: the producer's (CreateTime) or that of its arrival (LogAppendTime).";
     "log.preallocate" Boolean "false" [] ClusterWide Accepted
         "Whether a new segment's space is reserved on disk beforehand.";
-    "log.retention.bytes" Long "-1" [] ClusterWide Accepted
+    "log.retention.bytes" Long "-1" [] ClusterWide Effective
         "Most bytes of one partition before its oldest segments go; -1 means no limit.";
-    "log.retention.check.interval.ms" Long "300000" [1 ..] ReadOnly Accepted
+    "log.retention.check.interval.ms" Long "300000" [1 ..] ReadOnly Effective
         "Pause between two searches for segments that are due to go, in milliseconds.";
-    "log.retention.hours" Int "168" [] ReadOnly Accepted
+    "log.retention.hours" Int "168" [] ReadOnly Effective
         "How long records are kept, in hours, unless a finer unit is set; -1 means for ever.";
-    "log.retention.minutes" Int unset [] ReadOnly Accepted
+    "log.retention.minutes" Int unset [] ReadOnly Effective
         "How long records are kept, in minutes; outranks hours and yields to milliseconds.";
-    "log.retention.ms" Long unset [] ClusterWide Accepted
+    "log.retention.ms" Long unset [] ClusterWide Effective
         "How long records are kept, in milliseconds; outranks the coarser units; -1 means for ever.";
     "log.roll.hours" Int "168" [1 ..] ReadOnly Effective
         "Age at which a segment is closed and a new one begun, in hours, unless milliseconds are set.";

@@ -5,7 +5,7 @@ use super::super::key::{Key, keys};
 pub(super) static KEYS: &[Key] = keys! {
     internal: false;
     "cleanup.policy" List "delete" [list 0 "compact" "delete"] Topic Effective
-        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever; compaction itself has no effect yet.";
+        "What becomes of old segments: removed by age and size, compacted by key, both, or, when empty, kept for ever.";
     "compression.gzip.level" Int "-1" [gzip] Topic Accepted
         "Gzip level for batches that the broker itself compresses; -1 is the library's own choice.";
     "compression.lz4.level" Int "9" [1 ..= 17] Topic Accepted
@@ -14,7 +14,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Codec in which batches are kept: the producer's own choice, none, or a named one.";
     "compression.zstd.level" Int "3" [-131072 ..= 22] Topic Accepted
         "Zstandard level for batches that the broker itself compresses.";
-    "delete.retention.ms" Long "86400000" [0 ..] Topic Accepted
+    "delete.retention.ms" Long "86400000" [0 ..] Topic Effective
         "How long delete markers stay readable in a compacted topic, in milliseconds.";
     "errors.deadletterqueue.group.enable" Boolean "false" [] Topic Accepted
         "Whether share groups may use this topic for records they gave up.";
@@ -34,7 +34,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Most bytes of a partition kept on local disk once segments are in remote storage; -2 follows retention.bytes.";
     "local.retention.ms" Long "-2" [-2 ..] Topic Accepted
         "How long segments stay on local disk once they are in remote storage, in milliseconds; -2 follows retention.ms.";
-    "max.compaction.lag.ms" Long "9223372036854775807" [1 ..] Topic Accepted
+    "max.compaction.lag.ms" Long "9223372036854775807" [1 ..] Topic Effective
         "Longest time a record may wait to become eligible for compaction, in milliseconds.";
     "max.decompressed.message.bytes" Int "2147483639" [1 ..= 2147483639] Topic Effective
         "Most bytes a batch may have once it is decompressed; checked where records are looked at, on compacted topics.";
@@ -46,9 +46,9 @@ pub(super) static KEYS: &[Key] = keys! {
         "How far behind the broker's clock a record's timestamp may lie, in milliseconds.";
     "message.timestamp.type" String "CreateTime" [one "CreateTime" "LogAppendTime"] Topic Effective
         "Whose time a record carries: the producer's (CreateTime) or that of its arrival (LogAppendTime).";
-    "min.cleanable.dirty.ratio" Double "0.5" [float 0.0 1.0] Topic Accepted
+    "min.cleanable.dirty.ratio" Double "0.5" [float 0.0 1.0] Topic Effective
         "Share of the log that must be uncleaned before cleaning is worth it.";
-    "min.compaction.lag.ms" Long "0" [0 ..] Topic Accepted
+    "min.compaction.lag.ms" Long "0" [0 ..] Topic Effective
         "Least age of a record before compaction may remove it, in milliseconds.";
     "min.insync.replicas" Int "1" [1 ..] Topic Accepted
         "Replicas that must be in sync for a write with acks=all; more than exist refuses such writes.";
@@ -64,9 +64,9 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whether switching remote storage off for the topic removes what is there.";
     "remote.storage.enable" Boolean "false" [] Topic (refused "remote storage is not served yet; leave it false")
         "Whether the topic's segments may move to remote storage.";
-    "retention.bytes" Long "-1" [] Topic Accepted
+    "retention.bytes" Long "-1" [] Topic Effective
         "Most bytes of one partition before its oldest segments go; -1 means no limit.";
-    "retention.ms" Long "604800000" [-1 ..] Topic Accepted
+    "retention.ms" Long "604800000" [-1 ..] Topic Effective
         "How long records are kept, in milliseconds; -1 means for ever.";
     "segment.bytes" Int "1073741824" [1048576 ..] Topic Effective
         "Size at which a segment is closed and a new one begun.";

@@ -58,12 +58,6 @@ fn ad_4_and_ad_6_what_a_topic_refuses() {
         ),
         (
             Op::Set,
-            "min.compaction.lag.ms",
-            Some("5"),
-            "conflict topic config setting min.compaction.lag.ms (5) > max.compaction.lag.ms (4)",
-        ),
-        (
-            Op::Set,
             "remote.storage.enable",
             Some("true"),
             "Configuration remote.storage.enable cannot be set to true: remote storage is not served yet; leave it false",
@@ -102,12 +96,6 @@ fn brokers_take_what_is_dynamic_and_where() {
     use BrokerTarget::{All, One};
     for (target, key, value, expected) in [
         (One, "nope", "1", Ok(())),
-        (
-            All,
-            "log.retention.ms",
-            "0",
-            Err("Invalid value 0 for configuration log.retention.ms: Value must be -1 (unlimited) or at least 1"),
-        ),
         (All, "log.roll.ms", "0", Err("Invalid value 0 for configuration log.roll.ms: Value must be at least 1")),
         (
             One,

@@ -1,4 +1,5 @@
 mod against_kafka;
 mod altering;
 mod layering;
+mod together;
 mod values;

@@ -1,13 +1,16 @@
 //! The store on a disk that loses what was not synced, moved step by step in the order that a seed says.
 //!
 //! Each seed is a history of several runs: appends, retries, steps of the three threads, log starts, deletions and topics
-//! made again, full disks, failing writes and syncs; each run ends in a kill or a loss of power, at a step or inside one,
+//! made again, full disks, failing writes and syncs, time that passes, retention, compaction, steps of the clock; each run ends in a
+//! kill or a loss of power with a reboot, at a step or inside one,
 //! and some recoveries are cut short by the next loss. After every recovery the store is compared with the model.
 //!
 //! `OTTLA_SIMULATION_SEEDS` is how many fresh seeds are run, `OTTLA_SIMULATION_FIRST` the first of them; without it the
 //! time chooses. A failure prints its seed, which gives the same history again.
 
+mod compacting;
 mod model;
+mod removal;
 mod world;
 
 use crate::base::{Clock, SystemClock};
@@ -26,6 +29,7 @@ const FAILED_ONCE: &[u64] = &[
     7355122119492051175,
     7355124155803914299,
     117682893441794782,
+    117687740877242521,
 ];
 
 fn number(name: &str) -> Option<u64> {
@@ -52,6 +56,9 @@ fn nothing_acknowledged_is_lost_whatever_the_order() {
     let first = number("OTTLA_SIMULATION_FIRST").unwrap_or((SystemClock::default().now().0 as u64) << 16);
     eprintln!("seeds {first} to {}", first + count - 1);
     run_all(FAILED_ONCE.iter().copied().chain(first..first + count));
+    if count >= SEEDS {
+        removal::check_all_happened();
+    }
 }
 
 /// A seed is worth printing only if it says everything.

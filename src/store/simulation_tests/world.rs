@@ -1,13 +1,18 @@
 //! One history.
 
 use super::model::{Partition, Sent};
-use crate::base::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use crate::io::disk::FaultyDisk;
+use super::removal;
+use crate::base::{
+    LeaderEpoch, ManualClock, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId,
+    TopicPartition,
+};
 use crate::io::disk::faulty::{Chance, Fault, Operation};
+use crate::io::disk::{Disk, FaultyDisk};
 use crate::log::Wanted;
 use crate::record::{BatchBuilder, check_produced, patch};
+use crate::store::cleaner::Cleaner;
 use crate::store::commit::Step;
-use crate::store::fixture::{Bench, WALL, read_range, settings};
+use crate::store::fixture::{Bench, read_range};
 use crate::store::threads::Hands;
 use crate::store::{Durability, Lookup, Store, StoredLog};
 use bytes::Bytes;
@@ -25,27 +30,31 @@ const PARTITIONS: u64 = 2;
 const RECOVERIES_MAX: usize = 6;
 
 pub(super) struct World {
-    seed: u64,
-    chance: Chance,
-    disk: FaultyDisk,
+    pub(super) seed: u64,
+    pub(super) chance: Chance,
+    pub(super) disk: FaultyDisk,
     durability: Durability,
     run: u64,
     next_topic: u128,
     /// Every partition that ever was.
-    partitions: Vec<Partition>,
+    pub(super) partitions: Vec<Partition>,
     /// The live one of each name and index, in `partitions`.
-    live: BTreeMap<(u64, i32), usize>,
+    pub(super) live: BTreeMap<(u64, i32), usize>,
     trace: DefaultHasher,
     /// Whether a failing sync was planned in this run.
     sync_fails: bool,
     wal_bytes: u64,
     /// Under which the last run wrote.
     last_epoch: Option<LeaderEpoch>,
+    pub(super) clock: Arc<ManualClock>,
+    /// What time it is, whatever the clock shows.
+    pub(super) really: Timestamp,
 }
 
-struct Running {
-    store: Store,
+pub(super) struct Running {
+    pub(super) store: Store,
     hands: Hands,
+    pub(super) cleaner: Cleaner,
 }
 
 impl World {
@@ -65,6 +74,8 @@ impl World {
             // Small ones are full all the time.
             wal_bytes: if (seed / 2).is_multiple_of(3) { MIB / 8 } else { 2 * MIB },
             last_epoch: None,
+            clock: Arc::new(ManualClock::at(removal::BEGIN)),
+            really: removal::BEGIN,
         }
     }
 
@@ -88,6 +99,7 @@ impl World {
             let left = if power_lost { self.disk.crash(self.chance.next()) } else { self.disk.kill() };
             drop(running);
             self.disk = left;
+            self.be_down(power_lost);
         }
         if let Some(running) = self.start(&mut power_lost) {
             self.check(&running, power_lost);
@@ -109,6 +121,7 @@ impl World {
             reserve_bytes: MIB / 4,
             open_threads: 1,
             epoch: self.last_epoch,
+            clock: self.clock.clone(),
             ..Bench::on(self.disk.clone())
         }
         .naming(move |id| live.get(&id).cloned())
@@ -127,7 +140,8 @@ impl World {
             match opened {
                 Ok((store, hands)) => {
                     self.disk.heal();
-                    return Some(Running { store, hands });
+                    let cleaner = Cleaner::new(store.core_for_tests().clone());
+                    return Some(Running { store, hands, cleaner });
                 }
                 Err(error) => {
                     assert!(cut, "seed {}, run {}: the store does not open: {error}", self.seed, self.run);
@@ -173,6 +187,11 @@ impl World {
             (partition.start_answered, partition.start_asked) = (marks.log_start, marks.log_start);
             partition.check_state(&log.tip_for_tests());
             let stored = read_segments(log, marks.log_start, marks.end);
+            if partition.is_compacted() {
+                partition.check_compacted(seed, &stored, marks.log_start, marks.end);
+                (id, marks.end, marks.log_start).hash(&mut self.trace);
+                continue;
+            }
             let expected = partition.bytes(marks.log_start, marks.end);
             let at = stored.iter().zip(&expected).position(|(one, other)| one != other);
             assert!(
@@ -200,8 +219,9 @@ impl World {
                 88..91 => self.raise_start(running),
                 91..93 => self.delete(running),
                 93..95 => self.read(running),
-                95..97 => {
-                    running.store.tick();
+                95 => self.clean(running),
+                96 => {
+                    self.pass_time(running);
                     true
                 }
                 97 => {
@@ -215,6 +235,7 @@ impl World {
                 _ => {
                     self.disk.set_capacity(64 * MIB);
                     running.store.tick();
+                    self.check_retention(running);
                     true
                 }
             };
@@ -271,7 +292,7 @@ impl World {
 
     fn log(&self, running: &Running, at: usize) -> Arc<StoredLog> {
         let Partition { id, name, .. } = &self.partitions[at];
-        running.store.log(*id, name, Arc::new(settings()), self.epoch())
+        running.store.log(*id, name, Arc::new(removal::settings_of(name)), self.epoch())
     }
 
     fn epoch(&self) -> LeaderEpoch {
@@ -293,7 +314,7 @@ impl World {
         }
         let records = 1 + self.chance.below(3) as i32;
         for _ in 0..records {
-            builder = builder.push(WALL, None, Some(&value[..value.len() / records as usize]));
+            builder = self.put(at, builder, &value[..value.len() / records as usize]);
         }
         let batch = builder.build();
         if is_full(running, batch.len()) {
@@ -348,7 +369,6 @@ impl World {
         if log.raise_log_start(start).is_ok() {
             let partition = &mut self.partitions[at];
             partition.start_asked = partition.start_asked.max(start);
-            let _ = log.remove_segments();
         }
         true
     }
@@ -390,9 +410,20 @@ impl World {
                 },
                 Err(error) => panic!("seed {}: {error}", self.seed),
             }
-            assert!(next > before, "seed {}: a gap at {before}", self.seed);
+            if next == before {
+                // Compaction has left nothing up to the tail.
+                let behind = log.lookup_behind_gap(before, marks.durable, 40_000, true);
+                let Ok(Some((slices, after))) = behind else { panic!("seed {}: a gap at {before}", self.seed) };
+                slices.iter().for_each(|slice| stored.extend_from_slice(&slice.bytes));
+                next = after;
+            }
         }
-        assert!(stored == self.partitions[at].bytes(from, marks.durable), "seed {}: read something else", self.seed);
+        let partition = &self.partitions[at];
+        if partition.is_compacted() {
+            partition.check_compacted(self.seed, &stored, from, marks.durable);
+            return true;
+        }
+        assert!(stored == partition.bytes(from, marks.durable), "seed {}: read something else", self.seed);
         true
     }
 
@@ -411,7 +442,12 @@ impl World {
     fn stop(&mut self, running: &mut Running) {
         self.disk.heal();
         self.disk.set_capacity(64 * MIB);
+        if self.disk.list(&Bench::dir()).is_err() {
+            // The power went in the midst of what is not told: a removal, a read of the cleaner.
+            return;
+        }
         running.store.tick();
+        self.check_retention(running);
         let core = running.store.core_for_tests().clone();
         core.health.stop();
         core.queue.stop();

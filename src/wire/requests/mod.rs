@@ -3,7 +3,7 @@
 //! - `define`: the `request!` macro.
 //! - [`cluster`]: who is there: Metadata, FindCoordinator, ApiVersions and the Describe requests of a cluster.
 //! - [`topics`]: CreateTopics, DeleteTopics, CreatePartitions. [`configs`]: the three of them.
-//! - [`offsets`]: ListOffsets, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
+//! - [`offsets`]: ListOffsets, DeleteRecords, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
 //! - [`caps`]: the most elements of each kind of array.
 //!
 //! Produce and Fetch are declared beside their answers, in [`super::produce`] and [`super::fetch`].
@@ -30,7 +30,7 @@ pub use cluster::{
     MetadataRequest,
 };
 pub use configs::{AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest};
-pub use offsets::{ListOffsetsRequest, OffsetForLeaderEpochRequest};
+pub use offsets::{DeleteRecordsRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
 pub use producers::InitProducerIdRequest;
 pub use topics::{CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest};
 

@@ -1,8 +1,8 @@
-//! Where to read: ListOffsets, OffsetForLeaderEpoch.
+//! Where to read, and from where on there is something: ListOffsets, DeleteRecords, OffsetForLeaderEpoch.
 
 use super::caps::{PARTITIONS_MAX, TOPICS_MAX};
 use super::define::request;
-use crate::base::{LeaderEpoch, NodeId, PartitionIndex, Timestamp};
+use crate::base::{LeaderEpoch, NodeId, Offset, PartitionIndex, Timestamp};
 use crate::wire::{Array, Str};
 
 request! {
@@ -34,6 +34,30 @@ request! {
         current_leader_epoch: LeaderEpoch [in 4..] = LeaderEpoch::UNKNOWN;
         /// The time; below zero one of the special positions of LO-1.
         timestamp: Timestamp;
+    }
+
+    /// Deletes the records before an offset (KIP-107).
+    pub struct DeleteRecordsRequest {
+        /// The partitions.
+        topics: Array<DeleteRecordsTopic> [max TOPICS_MAX];
+        /// How long the client waits, milliseconds.
+        timeout_ms: i32;
+    }
+
+    /// One topic of [`DeleteRecordsRequest`].
+    pub struct DeleteRecordsTopic {
+        /// Its name.
+        name: Str;
+        /// Its partitions.
+        partitions: Array<DeleteRecordsPartition> [max PARTITIONS_MAX];
+    }
+
+    /// One partition of [`DeleteRecordsTopic`].
+    pub struct DeleteRecordsPartition {
+        /// Its number.
+        partition_index: PartitionIndex;
+        /// The first offset that stays; -1 for the high watermark.
+        offset: Offset;
     }
 
     /// Asks where epochs end (KIP-320).

@@ -91,6 +91,9 @@ twins! {
     offsets::ListOffsetsPartition => kafka::list_offsets_request::ListOffsetsPartition {
         partition_index, current_leader_epoch, timestamp
     }
+    offsets::DeleteRecordsRequest => kafka::DeleteRecordsRequest { topics, timeout_ms }
+    offsets::DeleteRecordsTopic => kafka::delete_records_request::DeleteRecordsTopic { name, partitions }
+    offsets::DeleteRecordsPartition => kafka::delete_records_request::DeleteRecordsPartition { partition_index, offset }
     offsets::OffsetForLeaderEpochRequest => kafka::OffsetForLeaderEpochRequest { replica_id, topics }
     offsets::OffsetForLeaderTopic => kafka::offset_for_leader_epoch_request::OffsetForLeaderTopic { topic, partitions }
     offsets::OffsetForLeaderPartition => kafka::offset_for_leader_epoch_request::OffsetForLeaderPartition {

@@ -117,7 +117,7 @@ public final class Client {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("bootstrap.servers", args.need("bootstrap"));
         config.put("enable.auto.commit", false);
-        config.put("auto.offset.reset", "none");
+        config.put("auto.offset.reset", args.or("reset", "none"));
         config.put("max.poll.records", 10000);
         config.put("max.partition.fetch.bytes", 8 << 20);
         long wanted = Long.parseLong(args.need("count"));

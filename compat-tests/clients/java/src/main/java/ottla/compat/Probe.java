@@ -93,7 +93,7 @@ public final class Probe {
         answer.put("ms", (System.nanoTime() - began) / 1_000_000);
         System.out.write((JSON.writeValueAsString(answer) + "\n").getBytes(StandardCharsets.UTF_8));
         System.out.flush();
-        if (CHANGES.contains(op)) {
+        if (CHANGES.contains(op) && !question.path("validateOnly").asBoolean()) {
             Thread.sleep(SETTLE_MS);
         }
     }
