@@ -18,6 +18,7 @@ const ROWS: &str = "
 18 ApiVersions 0-5 3: software:s@3+ version:s@3+ cluster:?s@5+ node:i32@5+
 19 CreateTopics 2-7 5: topics:[name:s count:i32 factor:i16 assign:[index:i32 brokers:[i32]] configs:[name:s value:?s]] wait:i32 validate:z
 20 DeleteTopics 1-6 4: topics:[name:?s id:u]@6+ names:[s]@1-5 wait:i32
+21 DeleteRecords 0-2 2: topics:[name:s parts:[index:i32 before:i64]] wait:i32
 22 InitProducerId 0-5 2: txn:?s wait:i32 id:i64@3+ epoch:i16@3+
 23 OffsetForLeaderEpoch 2-4 4: replica:i32@3+ topics:[name:s parts:[index:i32 current:i32 epoch:i32]]
 29 DescribeAcls 1-3 2: type:i8 name:?s pattern:i8 principal:?s host:?s op:i8 perm:i8

@@ -91,7 +91,7 @@ pub(super) fn round(core: &Core, chosen: Chosen, map: &mut OffsetMap, pace: &mut
         map,
         now,
         delete_retention_ms: settings.delete_retention_ms,
-        upto: end,
+        upto: candidate.upto,
         plain_bytes_max,
         last_of_producer: &|producer| last.get(&producer).copied(),
     };
@@ -101,7 +101,7 @@ pub(super) fn round(core: &Core, chosen: Chosen, map: &mut OffsetMap, pace: &mut
     let limits = GroupLimits {
         segment_bytes: u64::from(settings.segment_bytes),
         index_bytes: u64::from(settings.index_bytes),
-        upto: end,
+        upto: candidate.upto,
     };
     let mut clean = end;
     for group in group_by_size(&sizes, &limits) {
