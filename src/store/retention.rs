@@ -128,6 +128,11 @@ impl Look {
     }
 }
 
+/// What tells one state of an active segment from the next: records that came later count from when they were seen.
+fn placed_end(active: &Growth) -> Offset {
+    active.base.plus(i64::from(active.position))
+}
+
 /// Looks at logs, some at each tick.
 pub(crate) struct Retention {
     every: Duration,
@@ -187,13 +192,13 @@ impl StoredLog {
                 segment.newest(now);
             }
             if let Some(active) = &look.active {
-                self.seen_active(active.base, now);
+                self.seen_active(placed_end(active), now);
             }
         }
         let reasons = decide(&seen, look.rules, now, look.durable, |at| match &look.active {
             Some(active) if at + 1 == seen.len() => match active.max {
                 Some(mark) => Newest::At(mark.timestamp),
-                None => Newest::SeenAt(active.begun.max(self.seen_active(active.base, now))),
+                None => Newest::SeenAt(active.begun.max(self.seen_active(placed_end(active), now))),
             },
             Some(_) | None => look.segments[at].0.newest(now),
         });
