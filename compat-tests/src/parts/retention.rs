@@ -75,6 +75,7 @@ pub fn part(report: &mut Report, context: &Context) {
 fn beside_kafka(report: &mut Report, context: &Context, system: System) -> Result<(), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut pair = Pair::start(context, system, dir.path(), SETTINGS)?;
+    pair.at_once(|broker| until_at_work(&broker.bootstrap()?))?;
     for (name, check) in CHECKS {
         let of = |broker: &Broker| {
             let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -101,6 +102,14 @@ fn create(broker: &Broker, topic: &str, configs: &[(&str, &str)]) -> Result<(), 
 fn fill(bootstrap: &str, topic: &'static str, batches: i64) -> Result<(), String> {
     let mut sender = RawProducer::connect(bootstrap)?;
     (0..batches).try_for_each(|number| send(&mut sender, topic, number))
+}
+
+/// Waits until retention has had its first turn, which comes some time after the start: before that nothing could be
+/// deleted early.
+fn until_at_work(bootstrap: &str) -> Result<(), String> {
+    admin::create_topic(bootstrap, "canary", 1, &[SEGMENT, FILES, ("retention.ms", "1000")])?;
+    fill(bootstrap, "canary", BATCHES)?;
+    until_start(bootstrap, "canary", |start, end| start == end).map(drop)
 }
 
 fn send(sender: &mut RawProducer, topic: &'static str, number: i64) -> Result<(), String> {
