@@ -1,11 +1,13 @@
 //! What has to happen from time to time.
 
 use super::core::Core;
-use super::proven_time::{CLOCK_FILE, CLOCK_FILE_BYTES_MAX, Kept, ProvenTime};
+use super::proven_time::{CLOCK_FILE, CLOCK_FILE_BYTES_MAX, CLOCK_FILE_TEMPORARY, Kept, ProvenTime};
 use super::scrub::SCRUB_BYTES;
 use super::store::Store;
+use super::writer::is_full;
 use crate::base::Timestamp;
-use std::io;
+use crate::io::disk::Open;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
 /// Time between two passes over all logs that forget silent producers.
@@ -73,18 +75,36 @@ impl Store {
             proven.observe(clock.now(), clock.boot());
             proven.is_due()
         };
-        if due && !self.core.health.is_failed() {
-            self.keep_time();
+        if due
+            && !self.core.health.is_failed()
+            && let Err(error) = self.keep_time()
+        {
+            self.core.fail(&format!("writing {CLOCK_FILE}: {error}"));
         }
     }
 
-    /// Writes down how far proven time has come. Without it the next start only takes less for proven.
-    pub(super) fn keep_time(&self) {
-        let Some(kept) = self.core.proven.lock().as_mut().map(|proven| proven.to_keep()) else { return };
-        let path = self.core.path.join(CLOCK_FILE);
-        if let Err(error) = self.core.disk.write_whole(&path, kept.encode().as_bytes()) {
-            tracing::warn!("writing {}: {error}", path.display());
-        }
+    /// Writes down how far proven time has come. On a full disk it is not: the next start takes less for proven. Any other
+    /// failure is final, as everywhere: the next sync of the file system might not tell of it again.
+    pub(super) fn keep_time(&self) -> io::Result<()> {
+        let Core { disk, path: dir, .. } = &*self.core;
+        let (path, temporary) = (dir.join(CLOCK_FILE), dir.join(CLOCK_FILE_TEMPORARY));
+        let Some(kept) = self.core.proven.lock().as_ref().map(|proven| proven.to_keep()) else { return Ok(()) };
+        let written = disk.open(&temporary, Open::Create).and_then(|file| {
+            file.set_len(0)?;
+            file.write_at(&[IoSlice::new(kept.encode().as_bytes())], 0)?;
+            Ok(file)
+        });
+        let file = match written {
+            Err(error) if is_full(&error) => {
+                tracing::warn!("writing {}: {error}", path.display());
+                return Ok(());
+            }
+            written => written?,
+        };
+        // A sync that failed is final whatever it says was missing.
+        file.sync_data().map_err(io::Error::other)?;
+        disk.rename(&temporary, &path)?;
+        disk.sync_dir(dir).map_err(io::Error::other)
     }
 
     fn expire_producers(&self) {

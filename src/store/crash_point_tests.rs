@@ -4,7 +4,7 @@
 use super::commit::Step;
 use super::fixture::{Bench, EPOCH, WALL, batch, id, read_range};
 use super::threads::Hands;
-use super::{Durability, Store, StoredLog};
+use super::{Durability, Store, StoreHealth, StoredLog};
 use crate::base::{Offset, Timestamp, TopicPartition};
 use crate::io::disk::FaultyDisk;
 use crate::log::{LogSettings, Wanted, names, snapshot};
@@ -89,6 +89,11 @@ impl<'a> Run<'a> {
         Some(())
     }
 
+    fn tick(&mut self) -> Option<()> {
+        self.store.tick();
+        (self.store.health() != StoreHealth::Failed).then_some(())
+    }
+
     fn checkpoint(&mut self) -> Option<()> {
         while self.hands.checkpointer.step().ok()? != Step::Idle {}
         Some(())
@@ -143,7 +148,7 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
 /// After a checkpoint and a tick there is no file below the log start.
 fn check_nothing_stays(what: &str, run: &mut Run<'_>, id: TopicPartition) {
     run.checkpoint().unwrap_or_else(|| panic!("{what}: no checkpoint"));
-    run.store.tick();
+    run.tick().unwrap_or_else(|| panic!("{what}: the tick fails"));
     let found = log(&run.store, id);
     let start = found.watermarks().log_start;
     let Ok(entries) = run.store.core_for_tests().disk.list(found.log.dir()) else { return };
@@ -221,7 +226,7 @@ fn deleted_and_made_again(run: &mut Run<'_>) -> Option<()> {
     // Metadata may know the next one before the files of this one are gone.
     run.seen.live.set(Some(new));
     run.append(new, 3)?;
-    run.store.tick();
+    run.tick()?;
     run.checkpoint()?;
     run.append(new, 6)
 }
@@ -236,7 +241,7 @@ fn starts_and_removals(run: &mut Run<'_>) -> Option<()> {
         run.commit(id)?;
         if round % 2 == 0 {
             run.checkpoint()?;
-            run.store.tick();
+            run.tick()?;
         }
     }
     Some(())
@@ -266,7 +271,7 @@ fn all_expires(run: &mut Run<'_>) -> Option<()> {
         }
         run.commit(id)?;
         run.checkpoint()?;
-        run.store.tick();
+        run.tick()?;
         let marks = log(&run.store, id).watermarks();
         assert_eq!((marks.log_start, log(&run.store, id).size_bytes()), (marks.end, 0));
         if round == 2 {

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// The file in the data directory.
 pub(crate) const CLOCK_FILE: &str = "ottla.clock";
 
+/// Where it is written before it takes its name.
+pub(crate) const CLOCK_FILE_TEMPORARY: &str = "ottla.clock.tmp";
+
 /// The file is a few lines; what is longer is none.
 pub(crate) const CLOCK_FILE_BYTES_MAX: u64 = 4096;
 

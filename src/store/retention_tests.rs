@@ -320,3 +320,22 @@ fn files_that_a_stop_left_go_after_the_next_start() {
     again.store.tick();
     assert_eq!((again.segments(), again.store.trash_waiting()), (2, 0), "{:?}", again.files());
 }
+
+/// A full disk only means that less is proven later; a failed write or sync may have taken more than this file with it.
+#[test]
+fn proven_time_that_can_not_be_written_down_is_final_unless_the_disk_is_full() {
+    use crate::store::StoreHealth;
+    for (operation, fault, health) in [
+        (Operation::Write, Fault::Full, StoreHealth::Good),
+        (Operation::Write, Fault::Io, StoreHealth::Failed),
+        (Operation::Sync, Fault::Full, StoreHealth::Failed),
+        (Operation::Rename, Fault::Io, StoreHealth::Failed),
+    ] {
+        let mut run = Run::new(Durability::Fsync, small());
+        run.pass(1);
+        run.bench.disk.fail(operation, "ottla.clock", 0, fault);
+        run.bench.clock.advance(Duration::from_secs(61));
+        run.store.tick();
+        assert_eq!(run.store.health(), health, "{operation:?}, {fault:?}");
+    }
+}

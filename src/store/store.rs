@@ -387,14 +387,13 @@ impl Store {
     /// Everything is in segments and in the checkpoint.
     pub(super) fn leave_clean(&self) -> Result<(), ShutdownError> {
         self.core.trash.step(&self.core);
-        self.keep_time();
         let Core { disk, path, .. } = &*self.core;
         let indexes = self.logs().iter().try_for_each(|log| match log.log.flush_indexes() {
             // The checkpoint keeps what did not fit.
             Err(error) if is_full(&error) => Ok(()),
             other => other,
         });
-        let synced = indexes.and_then(|()| disk.sync_file_system(path));
+        let synced = indexes.and_then(|()| self.keep_time()).and_then(|()| disk.sync_file_system(path));
         synced.inspect_err(|_| data_dir::mark_failed(&**disk, path))?;
         self.data_dir.mark_clean()?;
         Ok(())

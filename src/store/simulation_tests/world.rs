@@ -14,7 +14,7 @@ use crate::store::cleaner::Cleaner;
 use crate::store::commit::Step;
 use crate::store::fixture::{Bench, read_range};
 use crate::store::threads::Hands;
-use crate::store::{Durability, Lookup, Store, StoredLog};
+use crate::store::{Durability, Lookup, Store, StoreHealth, StoredLog};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -240,6 +240,8 @@ impl World {
                 }
             };
             self.observe(running);
+            // A tick that fails does not say so itself.
+            let well = well && running.store.health() != StoreHealth::Failed;
             self.note(well);
             if !well {
                 return false;
