@@ -50,8 +50,8 @@ async fn a_failed_write_is_final() {
         let logged = durability == Durability::Fsync && file == ".log";
         assert_eq!(soon(ticket.durable()).await.is_ok(), logged, "{file}");
         eventually(|| setup.store.health() == StoreHealth::Failed).await;
-        assert!(setup.partitions.reserve(1).await.is_err());
         eventually(|| !setup.bench.failures.lock().is_empty()).await;
+        assert!(setup.partitions.reserve(1).await.is_err());
     }
 }
 
@@ -71,8 +71,8 @@ async fn a_failed_write_back_is_as_final_as_a_failed_sync() {
         let logged = durability == Durability::Fsync;
         assert_eq!(soon(ticket.durable()).await.is_ok(), logged, "{durability:?} {fault:?}");
         eventually(|| setup.store.health() == StoreHealth::Failed).await;
-        assert!(setup.partitions.reserve(1).await.is_err());
         eventually(|| !setup.bench.failures.lock().is_empty()).await;
+        assert!(setup.partitions.reserve(1).await.is_err());
         assert!(setup.store.shutdown().is_err(), "not left clean");
         if logged {
             let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));
