@@ -4,11 +4,13 @@
 //! - `plan`: what a history is like, drawn from its seed
 //! - `keeper`: what was sent, and what must be left of it
 //! - `slow_reader`: a consumer that reads all the while, across every swap of segments
+//! - `java_reader`: the same with the Java client, once
 //!
 //! Below the active segment both must come to the same: which records survive depends on nothing but the batches, the
 //! offset up to which the log is clean, and the times at which tombstones may go. The first two are the same for both.
 //! Tombstones either stay for longer than the run, or all have their time between two phases.
 
+mod java_reader;
 mod keeper;
 mod plan;
 mod slow_reader;
@@ -55,6 +57,7 @@ pub fn part(report: &mut Report, context: &Context) {
         let found = history(context, &plan).map_err(|error| format!("seed {seed}: {error}"));
         report.result(format!("compaction: {}", plan.words()), found);
     }
+    report.result("compaction: a slow Java consumer across the swaps", java_reader::run(context));
 }
 
 fn history(context: &Context, plan: &Plan) -> Result<String, String> {

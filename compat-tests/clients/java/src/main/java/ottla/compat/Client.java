@@ -118,9 +118,11 @@ public final class Client {
         config.put("bootstrap.servers", args.need("bootstrap"));
         config.put("enable.auto.commit", false);
         config.put("auto.offset.reset", args.or("reset", "none"));
-        config.put("max.poll.records", 10000);
-        config.put("max.partition.fetch.bytes", 8 << 20);
-        long wanted = Long.parseLong(args.need("count"));
+        int pause = args.number("pause-ms", 0);
+        config.put("max.poll.records", pause > 0 ? 1 : 10000);
+        config.put("max.partition.fetch.bytes", args.number("fetch-bytes", 8 << 20));
+        long until = Long.parseLong(args.or("until", "-1"));
+        long wanted = until >= 0 ? Long.MAX_VALUE : Long.parseLong(args.need("count"));
         var partition = new TopicPartition(args.need("topic"), Integer.parseInt(args.need("partition")));
         long deadline = System.nanoTime() + args.number("timeout-ms", 30000) * 1_000_000L;
         var sum = new Checksum();
@@ -134,7 +136,7 @@ public final class Client {
             long start = position(consumer, partition, args.or("from", "start"));
             consumer.seek(partition, start);
             emit(Map.of("ready", true, "position", start));
-            while (sum.count < wanted && System.nanoTime() < deadline) {
+            while (sum.count < wanted && (until < 0 || last == null || last < until) && System.nanoTime() < deadline) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
                     if (sum.count == wanted) {
                         break;
@@ -145,16 +147,25 @@ public final class Client {
                     if (args.values().containsKey("out")) {
                         out.write(line(record) + "\n");
                     }
+                    pause(pause);
                 }
             }
         }
         Map<String, Object> answer = new LinkedHashMap<>();
-        answer.put("ok", sum.count == wanted);
+        answer.put("ok", until >= 0 ? last != null && last >= until : sum.count == wanted);
         answer.put("count", sum.count);
         sum.into(answer);
         answer.put("first", first);
         answer.put("last", last);
         emit(answer);
+    }
+
+    private static void pause(int millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
     }
 
     private static long position(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition, String from) {
