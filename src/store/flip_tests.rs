@@ -3,6 +3,7 @@
 //!
 //! `OTTLA_FLIPS` is how many fresh seeds are run, `OTTLA_FLIPS_FIRST` the first of them; without it the time chooses.
 
+use super::cleaner::{Cleaned, Cleaner};
 use super::commit::Step;
 use super::fixture::{Bench, EPOCH, WALL, id, read_range};
 use super::threads::Hands;
@@ -14,7 +15,7 @@ use crate::io::disk::faulty::Chance;
 use crate::io::disk::{Disk, FaultyDisk};
 use crate::log::Wanted;
 use crate::log::{LogSettings, SegmentError};
-use crate::record::{BatchBuilder, BatchHeader, Batches, check_produced, patch};
+use crate::record::{BatchBuilder, BatchHeader, Batches, Records, check_produced, patch};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,15 @@ const FLIPS: u64 = 500;
 const FAILED_ONCE: &[u64] = &[];
 
 /// Topics of one partition each, and batches of each topic.
-const TOPICS: u128 = 3;
+const TOPICS: u128 = 4;
+/// It begins after the last checkpoint.
+const YOUNG: u128 = 3;
+/// It is compacted after the last checkpoint.
+const COMPACTED: u128 = 4;
+/// Plain bytes of a batch, at most.
+const PLAIN_MAX: usize = 1 << 20;
+/// Keys of its records.
+const KEYS: i32 = 7;
 const BATCHES: i32 = 60;
 /// Runs, each under an epoch of its own.
 const RUNS: i32 = 3;
@@ -79,12 +88,22 @@ fn bench(disk: FaultyDisk, end: End, runs: i32, threads: usize) -> Bench {
     })
 }
 
-fn settings() -> Arc<LogSettings> {
-    Arc::new(LogSettings { segment_bytes: 6 << 10, index_interval_bytes: 256, ..LogSettings::default() })
+fn settings(topic: u128) -> Arc<LogSettings> {
+    let settings = LogSettings { segment_bytes: 6 << 10, index_interval_bytes: 256, ..LogSettings::default() };
+    Arc::new(match topic {
+        COMPACTED => LogSettings {
+            segment_bytes: 2 << 10,
+            cleanup_delete: false,
+            cleanup_compact: true,
+            min_cleanable_dirty_ratio: 0.01,
+            ..settings
+        },
+        _ => settings,
+    })
 }
 
 fn log(store: &Store, topic: u128, run: i32) -> Arc<StoredLog> {
-    store.log(id(topic, 0), &format!("topic{topic}"), settings(), epoch(run))
+    store.log(id(topic, 0), &format!("topic{topic}"), settings(topic), epoch(run))
 }
 
 fn append(store: &Store, topic: u128, run: i32, batch: &Bytes) -> super::Appended {
@@ -107,8 +126,7 @@ fn left(end: End) -> Left {
         let (first, end_number) = (run * BATCHES / RUNS, (run + 1) * BATCHES / RUNS);
         let (store, mut hands) = bench(disk.clone(), end, run, 1).try_open_by_hand().expect("it opens");
         for number in first..end_number {
-            // The last topic begins after the last checkpoint.
-            for topic in (1..=TOPICS).filter(|topic| *topic < TOPICS || number > LAST_CHECKPOINT) {
+            for topic in (1..=TOPICS).filter(|topic| *topic != YOUNG || number > LAST_CHECKPOINT) {
                 let bytes = sequenced(&sent, topic, number);
                 let appended = append(&store, topic, run, &bytes);
                 let mut stored = bytes.to_vec();
@@ -119,6 +137,9 @@ fn left(end: End) -> Left {
             step_all(&mut hands, end != End::Ahead || number < BATCHES * 11 / 12);
             if number == LAST_CHECKPOINT {
                 while hands.checkpointer.step().expect("the disk is well") != Step::Idle {}
+                let sent = sent.get_mut(&id(COMPACTED, 0)).expect("it has batches");
+                let before = std::mem::replace(sent, compacted(&store, run));
+                assert!(sent.len() < before.len() && sent.last() == before.last(), "it is compacted");
             }
         }
         drop((hands, store));
@@ -133,13 +154,33 @@ fn left(end: End) -> Left {
     Left { end, disk, files, sent }
 }
 
+/// Compacts; what is left of the topic for that.
+fn compacted(store: &Store, run: i32) -> Vec<(BatchHeader, Bytes)> {
+    let mut cleaner = Cleaner::new(store.core_for_tests().clone());
+    while cleaner.step() == Cleaned::Log {}
+    let log = log(store, COMPACTED, run);
+    let (mut next, end, mut left) = (Offset::ZERO, log.watermarks().durable, Vec::new());
+    while next < end {
+        let plan = log.plan(Wanted::new(next, end, 2_000, true)).expect("it is whole");
+        next = plan.next;
+        for range in plan.ranges {
+            let bytes = read_range(&*range.segment, range.position, range.length);
+            let batches = Batches::new(&bytes).map(|batch| batch.expect("it is whole"));
+            left.extend(batches.map(|(header, batch)| (header, Bytes::copy_from_slice(batch))));
+        }
+    }
+    left
+}
+
 /// The next batch of a topic in the producer's sequence.
 fn sequenced(sent: &BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>>, topic: u128, number: i32) -> Bytes {
     let next = sent.get(&id(topic, 0)).and_then(|sent| sent.last()).map_or(0, |(last, _)| last.last_sequence().0 + 1);
     let producer = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), Sequence(next));
     let value = [number as u8; 90];
     let time = |record: i32| Timestamp(WALL.0 + i64::from(number / 7 * 1000 + record));
-    (0..number % 3 + 1).fold(producer, |batch, record| batch.push(time(record), None, Some(&value))).build()
+    let key = (topic == COMPACTED).then(|| [(number % KEYS) as u8]);
+    let key = key.as_ref().map(|key| key.as_slice());
+    (0..number % 3 + 1).fold(producer, |batch, record| batch.push(time(record), key, Some(&value))).build()
 }
 
 /// Every file that holds something.
@@ -247,14 +288,16 @@ fn times(what: &str, log: &StoredLog, stored: &[&(BatchHeader, Bytes)]) -> u32 {
     let mut refused = 0;
     for (header, _) in stored {
         let time = header.max_timestamp;
-        let first = stored.iter().find(|(header, _)| header.max_timestamp >= time).expect("this one at least");
+        let (first, batch) = stored.iter().find(|(header, _)| header.max_timestamp >= time).expect("this one at least");
+        let mut records =
+            Records::new(first, batch, PLAIN_MAX).expect("plain").map(|record| record.expect("it is whole"));
+        let record = records.find(|record| record.timestamp >= time).expect("the one with the largest time");
         match log.offset_for_timestamp(time) {
             Err(_) => refused += 1,
             Ok(found) => {
                 let found = found.unwrap_or_else(|| panic!("{what}: nothing at {time:?}"));
-                let range = first.0.base_offset..=first.0.last_offset();
-                assert!(range.contains(&found.offset) && found.timestamp == time, "{what}: {found:?} for {time:?}");
-                assert_eq!(found.epoch, first.0.leader_epoch, "{what}");
+                let expected = (record.offset, record.timestamp, first.leader_epoch);
+                assert_eq!((found.offset, found.timestamp, found.epoch), expected, "{what}: for {time:?}");
             }
         }
     }
@@ -266,16 +309,17 @@ fn times(what: &str, log: &StoredLog, stored: &[&(BatchHeader, Bytes)]) -> u32 {
     refused
 }
 
-/// Every batch must be one that was sent; counts those that are left out from `next` on.
-fn gaps(what: &str, bytes: &[u8], mut next: Offset, stored: &[&(BatchHeader, Bytes)]) -> u32 {
-    assert!(!bytes.is_empty(), "{what}: nothing at {next}");
+/// Every batch must be one that is stored; counts the places where some are left out, from the one at `first` on.
+fn gaps(what: &str, bytes: &[u8], first: Offset, stored: &[&(BatchHeader, Bytes)]) -> u32 {
+    assert!(!bytes.is_empty(), "{what}: nothing at {first}");
     let mut gaps = 0;
+    let mut expected = stored.iter().skip_while(|(header, _)| header.base_offset < first);
     for batch in Batches::new(bytes) {
-        let (header, batch) = batch.unwrap_or_else(|error| panic!("{what}: no batch after {next}: {error}"));
-        let sent = stored.iter().find(|(sent, _)| sent.base_offset == header.base_offset);
+        let (header, batch) = batch.unwrap_or_else(|error| panic!("{what}: no batch from {first} on: {error}"));
+        let mut passed = 0;
+        let sent = expected.by_ref().inspect(|_| passed += 1).find(|(sent, _)| sent.base_offset == header.base_offset);
         assert!(sent.is_some_and(|(_, sent)| sent == batch), "{what}: other bytes at {}", header.base_offset);
-        gaps += u32::from(header.base_offset != next);
-        next = header.next_offset();
+        gaps += u32::from(passed > 1);
     }
     gaps
 }
