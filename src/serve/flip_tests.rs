@@ -25,6 +25,7 @@ fn broker_wide(dir: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files.extend(["ottla.properties", "ottla.checkpoint", "ottla.checkpoint.2"].map(PathBuf::from));
+    files.extend(Some(PathBuf::from("ottla.clock")).filter(|clock| dir.join(clock).exists()));
     files
 }
 

@@ -389,6 +389,11 @@ impl StoredLog {
         Offset(self.written.load(Ordering::SeqCst))
     }
 
+    #[cfg(test)]
+    pub(crate) fn clean_for_tests(&self) -> Offset {
+        self.log.compacted().clean
+    }
+
     /// A record of this log, whose active segment begins here, is durable.
     pub(super) fn set_settled(&self, base: Offset) {
         self.settled.fetch_max(base.0, Ordering::SeqCst);
