@@ -17,7 +17,7 @@ pub struct CleanerConfig {
     pub dedupe_buffer_bytes: u64,
     /// How full that memory may get, 0 to 1 (`log.cleaner.io.buffer.load.factor`).
     pub load_factor: f64,
-    /// Most bytes read and written in a second, of each thread (`log.cleaner.io.max.bytes.per.second`).
+    /// Most bytes read and written in a second, of all threads together (`log.cleaner.io.max.bytes.per.second`).
     pub bytes_per_second: f64,
     /// Rest of a thread that found nothing to do (`log.cleaner.backoff.ms`).
     pub backoff: Duration,
@@ -44,6 +44,11 @@ impl CleanerConfig {
     /// Threads that there are to be.
     pub(super) fn threads(&self) -> usize {
         self.threads.min(THREADS_MAX)
+    }
+
+    /// A thread's pace, bytes read and written in a second.
+    pub(super) fn thread_bytes_per_second(&self) -> f64 {
+        self.bytes_per_second / self.threads().max(1) as f64
     }
 
     /// A thread's share of the memory, bytes.

@@ -62,6 +62,16 @@ impl Cleaning {
         self.left_alone.lock().insert(log.number);
     }
 
+    /// How many logs can't be compacted.
+    pub(crate) fn left_alone(&self) -> u64 {
+        self.left_alone.lock().len() as u64
+    }
+
+    /// The log was deleted: says whether it was one that can't be compacted.
+    pub(crate) fn forget(&self, log: &StoredLog) -> bool {
+        self.left_alone.lock().remove(&log.number)
+    }
+
     /// Sleeps for this time, or until something is to be looked at.
     pub(super) fn rest(&self, time: Duration) {
         self.alarm.sleep(time);
