@@ -51,9 +51,9 @@ impl CleanerConfig {
         self.bytes_per_second / self.threads().max(1) as f64
     }
 
-    /// A thread's share of the memory, bytes.
+    /// A thread's share of the memory, bytes; never more than 2 GiB, as with Kafka.
     pub(super) fn map_bytes(&self) -> u64 {
-        self.dedupe_buffer_bytes / self.threads().max(1) as u64
+        (self.dedupe_buffer_bytes / self.threads().max(1) as u64).min(i32::MAX as u64)
     }
 
     /// A thread's map; none when the memory holds no key.

@@ -145,6 +145,11 @@ impl Round<'_> {
         self.log.last_records()
     }
 
+    /// A topic that is not to be compacted any more keeps what it has: the round is given up, as Kafka does it.
+    fn check_policy(&self) -> Result<(), RoundError> {
+        if self.log.settings().cleanup_compact { Ok(()) } else { Err(RoundError::Ended) }
+    }
+
     fn check_end(&self) -> Result<(), RoundError> {
         let ends = self.core.health.is_stopping() || self.core.health.is_final() || self.log.is_deleted();
         if ends { Err(RoundError::Ended) } else { Ok(()) }
@@ -190,6 +195,7 @@ impl Round<'_> {
         position: u64,
         mut each: impl FnMut(&mut Self, &BatchHeader, &[u8]) -> Result<bool, RoundError>,
     ) -> Result<(), RoundError> {
+        self.check_policy()?;
         segment.check_heads()?;
         let mut walk = Walk::new(segment, position, segment.written_end());
         loop {
@@ -211,12 +217,7 @@ impl Round<'_> {
     }
 
     /// The second pass over one group, which reaches up to `next`.
-    fn group(
-        &mut self,
-        old: Vec<Arc<Segment>>,
-        next: Offset,
-        compactor: &mut Compactor<'_>,
-    ) -> Result<(), RoundError> {
+    fn group(&mut self, old: Vec<Arc<Segment>>, next: Offset, compactor: &mut Compactor<'_>) -> Result<(), RoundError> {
         self.check_room(&old)?;
         let mut target = Target::new(self.log, self.settings, &old);
         let written = self.write(&old, &mut target, compactor).and_then(|()| target.finish(next));
