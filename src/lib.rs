@@ -7,6 +7,8 @@ pub mod base;
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod coordinator;
+pub mod group;
 pub mod handlers;
 pub mod io;
 pub mod log;
