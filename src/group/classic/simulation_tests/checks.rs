@@ -141,6 +141,9 @@ impl World {
         if let Some(error) = error {
             self.happens(&format!("{error:?}"));
         }
+        // a record holds the chosen protocol alone: those whom a restart finds seem to support no other one (as in Kafka)
+        let inconsistent = error == Some(GroupError::InconsistentGroupProtocol);
+        assert!(!inconsistent || self.was_restarted(), "all clients have a protocol in common");
         if let Reply::Join(reply) = reply {
             if reply.error == Some(GroupError::MemberIdRequired) {
                 self.watch.pending.insert(reply.member.clone(), self.now + asked.session);

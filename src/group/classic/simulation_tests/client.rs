@@ -179,7 +179,9 @@ impl Client {
         self.owned.clear();
         match error {
             GroupError::UnknownMemberId => self.member = name(""),
-            GroupError::FencedInstanceId | GroupError::GroupMaxSizeReached => self.phase = Phase::Gone,
+            GroupError::FencedInstanceId
+            | GroupError::GroupMaxSizeReached
+            | GroupError::InconsistentGroupProtocol => self.phase = Phase::Gone,
             GroupError::IllegalGeneration | GroupError::RebalanceInProgress | GroupError::StateTooLarge => {}
             other => panic!("a client is told {other:?}"),
         }

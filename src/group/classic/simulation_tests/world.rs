@@ -117,6 +117,10 @@ impl World {
         (what, self.now).hash(&mut self.trace);
     }
 
+    pub(super) fn was_restarted(&self) -> bool {
+        self.happened.contains_key("restarted")
+    }
+
     fn is_chaos(&self) -> bool {
         self.now < ms(10_000) + CHAOS
     }
