@@ -123,14 +123,14 @@ impl World {
         let silent = self.now - watch.heard.get(id).copied().unwrap_or_default();
         let late = self.now >= watch.since + watch.time;
         match watch.state {
+            // one that never was told its id has longer, and may wait
+            _ if silent >= member.session => Some("silent"),
             Some(GroupState::PreparingRebalance) if late && !member.joins && member.instance.is_none() => {
                 Some("late to join")
             }
             Some(GroupState::CompletingRebalance | GroupState::Stable) if late && member.to_sync => {
                 Some("late to sync")
             }
-            // one that never was told its id has longer, and may wait
-            _ if silent >= member.session => Some("silent"),
             _ => None,
         }
     }
@@ -162,7 +162,8 @@ impl World {
             }
             _ => {}
         }
-        if error == Some(GroupError::UnknownMemberId) && !asked.member.is_empty() {
+        let unknown = matches!(error, Some(GroupError::UnknownMemberId | GroupError::GroupIdNotFound));
+        if unknown && !asked.member.is_empty() {
             assert!(self.watch.gone.contains(&asked.member), "{} is told that it is unknown", asked.member);
         }
     }

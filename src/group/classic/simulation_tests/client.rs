@@ -54,6 +54,8 @@ pub(super) struct Client {
     /// What it supports besides the common protocol.
     sticky: bool,
     modern: bool,
+    /// It is busy with something else: it sends heartbeats, and neither joins nor syncs.
+    pub(super) busy: bool,
     /// The request whose answer it waits for; all others are on connections that it gave up.
     pub(super) attempt: Option<u64>,
     /// Which of its plans to act is the last.
@@ -74,6 +76,7 @@ impl Client {
             says: 0,
             sticky: chance.one_in(2),
             modern: !chance.one_in(4),
+            busy: false,
             attempt: None,
             plan: 0,
         }
@@ -89,6 +92,7 @@ impl Client {
         let generation = self.generation;
         Some(match self.phase {
             Phase::Joining => Request::Join(self.join()),
+            Phase::Syncing if self.busy => Request::Heartbeat(Heartbeat { group, generation, member, instance }),
             Phase::Syncing => {
                 let protocol_type = Some(name("consumer"));
                 let assignments = self.assignments.clone();
@@ -133,10 +137,14 @@ impl Client {
         if self.phase == Phase::Joining { self.rebalance + ms(5_000) } else { ms(3_000) }
     }
 
-    /// Takes an answer; returns how long until it acts again.
-    pub(super) fn take(&mut self, answer: Answer, too_much: bool) -> Duration {
+    /// Takes an answer, in bad luck not as it should; returns how long until it acts again.
+    pub(super) fn take(&mut self, answer: Answer, bad_luck: bool) -> Duration {
         match answer {
-            Answer::Join(reply) => self.take_join(reply, too_much),
+            Answer::Join(reply) => self.take_join(reply, bad_luck),
+            Answer::Alive(Err(GroupError::RebalanceInProgress)) if self.busy || bad_luck => {
+                self.busy = true;
+                return self.session / 3;
+            }
             Answer::Sync(Ok(reply)) => {
                 self.owned = reply.assignment.to_vec();
                 self.phase = Phase::Steady;
@@ -149,7 +157,7 @@ impl Client {
         if self.phase == Phase::Joining { ms(50) } else { ms(0) }
     }
 
-    fn take_join(&mut self, reply: JoinReply, too_much: bool) {
+    fn take_join(&mut self, reply: JoinReply, bad_luck: bool) {
         if let Some(error) = reply.error {
             if error == GroupError::MemberIdRequired {
                 self.member = reply.member;
@@ -162,13 +170,14 @@ impl Client {
         self.generation = reply.generation;
         self.phase = Phase::Syncing;
         self.assignments.clear();
+        self.busy = bad_luck && reply.leader != self.member;
         if reply.leader == self.member && !reply.skip_assignment {
             let count = reply.members.len();
             let of = |at: usize| (0..PARTITIONS).filter(move |partition| usize::from(*partition) % count == at);
             let share =
                 |(at, member): (usize, &JoinedMember)| (member.member.clone(), Bytes::from(Vec::from_iter(of(at))));
             self.assignments = reply.members.iter().enumerate().map(share).collect();
-            if too_much {
+            if bad_luck {
                 self.assignments[0].1 = Bytes::from(vec![0; 30_000]);
             }
         }
@@ -176,12 +185,14 @@ impl Client {
 
     fn begin_anew(&mut self, error: GroupError) {
         self.phase = Phase::Joining;
+        self.busy = false;
         self.owned.clear();
         match error {
-            GroupError::UnknownMemberId => self.member = name(""),
-            GroupError::FencedInstanceId
-            | GroupError::GroupMaxSizeReached
-            | GroupError::InconsistentGroupProtocol => self.phase = Phase::Gone,
+            // a commit finds no group at all when it was empty, and deleted
+            GroupError::UnknownMemberId | GroupError::GroupIdNotFound => self.member = name(""),
+            GroupError::FencedInstanceId | GroupError::GroupMaxSizeReached | GroupError::InconsistentGroupProtocol => {
+                self.phase = Phase::Gone
+            }
             GroupError::IllegalGeneration | GroupError::RebalanceInProgress | GroupError::StateTooLarge => {}
             other => panic!("a client is told {other:?}"),
         }
