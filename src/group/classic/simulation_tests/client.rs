@@ -132,9 +132,10 @@ impl Client {
         }
     }
 
-    /// How long it waits for an answer.
+    /// How long it waits for an answer. One that joins without an id leaves a member behind when it gives up, which is
+    /// waited for until its session ends: one that waits no longer than that would never be answered (hence KIP-394).
     pub(super) fn patience(&self) -> Duration {
-        if self.phase == Phase::Joining { self.rebalance + ms(5_000) } else { ms(3_000) }
+        if self.phase == Phase::Joining { self.rebalance + ms(15_000) } else { ms(3_000) }
     }
 
     /// Takes an answer, in bad luck not as it should; returns how long until it acts again.
