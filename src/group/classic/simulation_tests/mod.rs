@@ -43,6 +43,7 @@ const HAPPENS: &[&str] = &[
     "late to join",
     "late to sync",
     "pending id forgotten",
+    "at rest together",
 ];
 
 /// What happened how often.

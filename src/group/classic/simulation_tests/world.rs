@@ -104,6 +104,9 @@ impl World {
         let deadline = self.now + QUIET_MAX;
         self.live_until(deadline, World::is_at_rest);
         assert!(self.is_at_rest(), "no rest: {:?} {:?}", self.groups.groups, self.clients);
+        if self.clients.iter().filter(|client| client.is_live()).count() > 1 {
+            self.happens("at rest together");
+        }
         // and so it stays
         let generation = self.groups.groups.get(&name(GROUP)).map(|group| group.generation);
         self.live_until(self.now + ms(60_000), |_| false);
