@@ -352,18 +352,3 @@ fn a_disk_without_a_byte_deletes() {
         assert_eq!((run.log().watermarks().log_start, run.segments()), (Offset(35), 0), "{durability:?}");
     }
 }
-
-/// The broker's own stamps: the clock was a year behind, while proven time was right.
-#[test]
-#[ignore = "open: LogAppendTime takes the stepped clock, and what it stamped goes at once when the clock is right again"]
-fn records_stamped_by_a_clock_that_was_behind_do_not_go_early() {
-    let stamped = crate::record::TimestampType::LogAppendTime;
-    let mut run = Run::new(Durability::Fsync, LogSettings { message_timestamp_type: stamped, ..small() });
-    run.pass(20);
-    run.bench.clock.set_wall(Timestamp(NOW.0 - 365 * DAY));
-    run.pass(5);
-    run.append(35, NOW);
-    run.bench.clock.set_wall(Timestamp(NOW.0 + 25_000));
-    run.pass(400);
-    assert_eq!(run.log().watermarks().log_start, Offset(0), "they are minutes old");
-}
