@@ -169,7 +169,7 @@ async fn dr_2_fetch_and_list_offsets_agree_at_once() {
 #[tokio::test]
 async fn dr_1_a_failed_disk_is_no_answer() {
     let broker = filled(&[], 3).await;
-    broker.disk.fail(Operation::Sync, ".wal", 0, Fault::Io);
+    broker.disk.fail_always(Operation::Sync, ".wal", Fault::Io);
     assert_eq!(delete(&broker, 2, "t", 0, 2).await, (-1, ErrorCode::KafkaStorageError));
     assert_eq!(delete(&broker, 2, "t", 0, 3).await, (-1, ErrorCode::KafkaStorageError));
     assert_eq!(delete(&broker, 2, "t", 0, 0).await, (0, ErrorCode::None), "nothing moved");
