@@ -86,6 +86,7 @@ impl Store {
     /// Writes down how far proven time has come. On a full disk it is not: the next start takes less for proven. Any other
     /// failure is final, as everywhere: the next sync of the file system might not tell of it again.
     pub(super) fn keep_time(&self) -> io::Result<()> {
+        let _keeping = self.keeping_time.lock();
         let Core { disk, path: dir, .. } = &*self.core;
         let (path, temporary) = (dir.join(CLOCK_FILE), dir.join(CLOCK_FILE_TEMPORARY));
         let Some(kept) = self.core.proven.lock().as_ref().map(|proven| proven.to_keep()) else { return Ok(()) };

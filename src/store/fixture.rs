@@ -27,6 +27,8 @@ pub(crate) struct GatedDisk {
     log: Arc<Gate>,
     /// Syncs of directories; while batches are written only a roll makes one.
     pub(crate) names: Gate,
+    /// Syncs of the file that keeps proven time.
+    pub(crate) time: Arc<Gate>,
 }
 
 /// A file of the write-ahead log.
@@ -122,8 +124,13 @@ impl Disk for GatedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let file = self.disk.open(path, how)?;
         // A file has another name while it is filled.
-        let is_log = path.to_string_lossy().contains(".wal");
-        Ok(if is_log { Arc::new(GatedFile { file, gate: self.log.clone() }) } else { file })
+        let path = path.to_string_lossy();
+        let gates = [(".wal", &self.log), ("ottla.clock", &self.time)];
+        let gate = gates.into_iter().find_map(|(name, gate)| path.contains(name).then(|| gate.clone()));
+        Ok(match gate {
+            Some(gate) => Arc::new(GatedFile { file, gate }),
+            None => file,
+        })
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -198,7 +205,7 @@ impl Bench {
     }
 
     pub(crate) fn on(disk: FaultyDisk) -> Self {
-        let gated = GatedDisk { disk: disk.clone(), log: Arc::default(), names: Gate::default() };
+        let gated = GatedDisk { disk: disk.clone(), log: Arc::default(), names: Gate::default(), time: Arc::default() };
         Bench {
             disk,
             gated: Arc::new(gated),

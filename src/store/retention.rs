@@ -74,7 +74,8 @@ impl Rules {
 }
 
 /// Why each of the oldest segments goes: as many reasons as segments that go. `newest` is asked for the ages of as few as
-/// possible. The last segment may be an empty active one, which stays.
+/// possible. The last segment may be an empty active one, which stays. Before it compaction may have left segments without
+/// a batch: they go with what follows them.
 pub(super) fn decide(
     segments: &[Seen],
     rules: Rules,
@@ -82,21 +83,24 @@ pub(super) fn decide(
     durable: Offset,
     newest: impl Fn(usize) -> Newest,
 ) -> Vec<Reason> {
-    let may_go = |segment: &Seen| segment.next <= durable && segment.bytes > 0;
+    let last = segments.len().saturating_sub(1);
+    let may_go = |at: usize| segments[at].next <= durable && (segments[at].bytes > 0 || at < last);
     let mut reasons = Vec::new();
     if let Some(ms) = rules.ms {
         let is_old = |at: usize| match newest(at) {
             Newest::At(time) | Newest::SeenAt(time) => now.0.saturating_sub(time.0) > ms,
             Newest::Damaged => false,
         };
-        let old = segments.iter().enumerate().take_while(|(at, segment)| may_go(segment) && is_old(*at));
-        reasons.extend(old.map(|_| Reason::Time));
+        let is_empty = |at: usize| segments[at].bytes == 0;
+        let old = (0..segments.len()).take_while(|at| may_go(*at) && (is_empty(*at) || is_old(*at)));
+        let count = old.filter(|at| !is_empty(*at)).last().map_or(0, |at| at + 1);
+        reasons.resize(count, Reason::Time);
     }
     if let Some(bytes) = rules.bytes {
-        let rest = &segments[reasons.len()..];
-        let mut excess = rest.iter().map(|segment| segment.bytes).sum::<u64>().checked_sub(bytes);
-        for segment in rest.iter().take_while(|segment| may_go(segment)) {
-            excess = excess.and_then(|excess| excess.checked_sub(segment.bytes));
+        let rest = reasons.len()..segments.len();
+        let mut excess = segments[rest.clone()].iter().map(|segment| segment.bytes).sum::<u64>().checked_sub(bytes);
+        for at in rest.take_while(|at| may_go(*at)) {
+            excess = excess.and_then(|excess| excess.checked_sub(segments[at].bytes));
             if excess.is_none() {
                 break;
             }
@@ -122,9 +126,11 @@ impl Look {
         self.segments[..sealed].iter().map(|(segment, _)| &**segment)
     }
 
-    /// Whether the oldest segment has no time in it.
+    /// Whether the oldest segment that has a batch has no time in it.
     fn ages_from_now_on(&self, now: Timestamp) -> bool {
-        self.sealed().next().is_some_and(|oldest| matches!(oldest.newest(now), Newest::SeenAt(_)))
+        self.sealed()
+            .find(|segment| segment.written_end() > 0)
+            .is_some_and(|oldest| matches!(oldest.newest(now), Newest::SeenAt(_)))
     }
 }
 

@@ -55,6 +55,30 @@ fn an_empty_active_segment_stays() {
     assert_eq!(reasons, [Reason::Time]);
 }
 
+/// Compaction leaves segments without a batch: they hold up nothing, and what follows has its own age.
+#[test]
+fn segments_that_compaction_emptied_hold_up_nothing() {
+    // What an empty one says of its age is when this run first saw it.
+    let decided = |bytes: &[u64], young: usize, rules| {
+        let seen: Vec<Seen> =
+            (1..).zip(bytes).map(|(at, bytes)| Seen { next: Offset(at * 10), bytes: *bytes }).collect();
+        let newest = |at: usize| match bytes[at] {
+            0 => Newest::SeenAt(NOW),
+            _ => Newest::At(Timestamp(NOW.0 - if at >= young { 0 } else { 300 })),
+        };
+        decide(&seen, rules, NOW, Offset(1_000), newest).len()
+    };
+    let by_time = rules(Some(100), None);
+    assert_eq!(decided(&[0, 0, 10, 10, 10], 4, by_time), 4, "before what is old");
+    assert_eq!(decided(&[10, 0, 10, 10], 3, by_time), 3, "in between");
+    assert_eq!(decided(&[0, 0, 10, 10], 0, by_time), 0, "they go with what follows them");
+    assert_eq!(decided(&[10, 0, 10], 1, by_time), 1);
+    assert_eq!(decided(&[0, 10, 0], 9, by_time), 2, "an active one without a batch stays");
+    let by_size = rules(None, Some(15));
+    assert_eq!(decided(&[0, 0, 10, 10, 10], 0, by_size), 3);
+    assert_eq!(decided(&[0, 10], 0, by_size), 0);
+}
+
 /// A store that is moved by hand, with one log.
 struct Run {
     bench: Bench,
@@ -319,6 +343,26 @@ fn files_that_a_stop_left_go_after_the_next_start() {
     again.settle();
     again.store.tick();
     assert_eq!((again.segments(), again.store.trash_waiting()), (2, 0), "{:?}", again.files());
+}
+
+/// A stop may find a tick at work that writes the same file.
+#[test]
+fn a_stop_beside_a_tick_keeps_the_time() {
+    let mut run = Run::new(Durability::Fsync, small());
+    run.pass(1);
+    let (store, gate) = (&run.store, &run.bench.gated.time);
+    gate.close();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| store.keep_time());
+        gate.await_one();
+        let second = scope.spawn(|| store.keep_time());
+        // Long enough for it to get as far as it can; a slow machine makes the test pass, not fail.
+        std::thread::sleep(Duration::from_millis(100));
+        gate.open();
+        for kept in [first, second] {
+            kept.join().expect("no panic").expect("written");
+        }
+    });
 }
 
 /// A full disk only means that less is proven later; a failed write or sync may have taken more than this file with it.

@@ -128,6 +128,8 @@ pub struct Store {
     threads: Threads,
     cleaners: Cleaners,
     pub(super) expired_at: Mutex<Duration>,
+    /// Held by who writes down proven time: a tick and a stop may meet.
+    pub(super) keeping_time: Mutex<()>,
     /// None in `os` mode.
     pool: Option<Arc<Pool>>,
     recovery: Recovery,
@@ -217,13 +219,24 @@ impl Store {
             checkpointer: Checkpointer::new(core.clone(), checkpoint, incarnation),
             pool: pool.clone(),
         };
-        let expired_at = Mutex::new(core.clock.monotonic());
+        let (expired_at, keeping_time) = (Mutex::new(core.clock.monotonic()), Mutex::default());
         let scrub = Mutex::new(Scrub::new(core.live_logs()));
         core.begin_time().map_err(on)?;
         let retention = Mutex::new(Retention::new(retention_every, core.clock.monotonic()));
         let (threads, cleaners) = (Threads::default(), Cleaners::default());
-        let store =
-            Store { core, data_dir, env, threads, cleaners, expired_at, pool, recovery: report, scrub, retention };
+        let store = Store {
+            core,
+            data_dir,
+            env,
+            threads,
+            cleaners,
+            expired_at,
+            keeping_time,
+            pool,
+            recovery: report,
+            scrub,
+            retention,
+        };
         Ok((store, hands))
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Run, newest, settings, strays};
 use crate::base::Offset;
-use crate::log::Wanted;
-use crate::store::fixture::{Bench, EPOCH, id, read_range};
+use crate::log::{LogSettings, Wanted};
+use crate::store::fixture::{Bench, EPOCH, WALL, id, read_range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,4 +132,25 @@ fn a_small_map_comes_to_the_same_end() {
     let rounds = run.clean();
     assert!(rounds > 3, "{rounds} rounds");
     assert_eq!(newest(&run.read()), before);
+}
+
+/// A topic with both policies: what compaction left empty holds up nothing that is old.
+#[test]
+fn segments_without_a_batch_do_not_end_retention() {
+    let bench = Bench::new(1);
+    let mut run = Run::start(&bench).expect("a store");
+    // Two hundred values of a key fill segments of which nothing is left.
+    for _ in 0..200 {
+        run.put(&[("a", Some(&[1; 100]))]).expect("appended");
+    }
+    run.checkpoint().expect("a checkpoint");
+    run.clean();
+    let log = run.log();
+    assert_eq!(log.log.segments()[0].written_end(), 0, "the oldest is empty");
+    let both = LogSettings { cleanup_delete: true, retention_ms: Some(1_000), ..settings() };
+    log.set_settings(Arc::new(both));
+    assert!(log.apply_retention(crate::base::Timestamp(WALL.0 + 1_001)).expect("it lives"), "all of it is old");
+    let marks = log.watermarks();
+    run.commit().expect("a commit");
+    assert_eq!(log.watermarks().log_start, marks.end);
 }
