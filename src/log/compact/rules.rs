@@ -34,8 +34,10 @@ pub struct LastRecord {
 pub struct Rules<'a> {
     /// Filled by the first pass.
     pub map: &'a OffsetMap,
-    /// The time of this pass.
+    /// The time of this pass, by which horizons are judged,
     pub now: Timestamp,
+    /// and by which they are set: not earlier, else a clock that was behind would set one that is long gone.
+    pub dated: Timestamp,
     /// `delete.retention.ms`.
     pub delete_retention_ms: i64,
     /// Where the part of the log that may be cleaned ends, exclusive: the batch before keeps its header.
@@ -175,7 +177,7 @@ impl<'a> Compactor<'a> {
         let horizon = match header.delete_horizon() {
             // Retention without end: there is no horizon, and the batch needs no rewriting for one.
             None if look.tombstone || mark_of_nothing => {
-                self.rules.now.0.checked_add(self.rules.delete_retention_ms).map(Timestamp)
+                self.rules.dated.0.checked_add(self.rules.delete_retention_ms).map(Timestamp)
             }
             known => known,
         };

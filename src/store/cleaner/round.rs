@@ -91,6 +91,7 @@ pub(super) fn round(core: &Core, chosen: Chosen, map: &mut OffsetMap, pace: &mut
     let rules = Rules {
         map,
         now,
+        dated: log.core.dated_now(),
         delete_retention_ms: settings.delete_retention_ms,
         upto: candidate.upto,
         plain_bytes_max,

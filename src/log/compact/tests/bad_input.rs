@@ -17,6 +17,7 @@ fn judge_capped(bytes: &[u8], parsed: &BatchHeader, cap: usize) -> (Option<Unrea
     let rules = Rules {
         map: &map,
         now: NOW,
+        dated: NOW,
         delete_retention_ms: RETENTION_MS,
         upto: Offset(i64::MAX),
         plain_bytes_max: cap,

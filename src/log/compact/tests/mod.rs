@@ -91,6 +91,7 @@ impl<'a> Pass<'a> {
         let rules = Rules {
             map: &map,
             now: self.now,
+            dated: self.now,
             delete_retention_ms: RETENTION_MS,
             upto: self.upto,
             plain_bytes_max: CAP,

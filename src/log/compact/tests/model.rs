@@ -165,6 +165,7 @@ impl World {
         let rules = Rules {
             map: &map,
             now: Timestamp(self.now),
+            dated: Timestamp(self.now),
             delete_retention_ms: retention,
             upto: Offset(upto),
             plain_bytes_max: CAP,

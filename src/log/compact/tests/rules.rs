@@ -32,6 +32,7 @@ fn what_is_beyond_the_map_is_kept() {
     let rules = Rules {
         map: &map,
         now: NOW,
+        dated: NOW,
         delete_retention_ms: 0,
         upto: Offset(9),
         plain_bytes_max: CAP,
@@ -80,6 +81,7 @@ fn retention_without_end_sets_no_horizon() {
     let rules = Rules {
         map: &map,
         now: NOW,
+        dated: NOW,
         delete_retention_ms: i64::MAX,
         upto: Offset(9),
         plain_bytes_max: CAP,
