@@ -162,6 +162,8 @@ fn write(core: &Core, mut writer: SegmentWriter) {
                     core.fail("the disk was full at the shutdown: segments are left to the next start");
                     return;
                 }
+                // Segments below a raised log start go with it, and a note of the start is not needed any more.
+                core.checkpoint_now();
                 core.handover.sleep(Some(FULL_DISK_RETRY));
             }
             Ok(Step::Ended) => return,
