@@ -36,6 +36,12 @@ impl Core {
         // Before anything is proven, which nobody sees, nothing is old.
         self.proven.lock().as_mut().map_or(Timestamp(0), |proven| proven.now(now, boot))
     }
+
+    /// What is seen now for the first time is dated so.
+    pub(super) fn dated_now(&self) -> Timestamp {
+        let (now, boot) = (self.clock.now(), self.clock.boot());
+        self.proven.lock().as_ref().map_or(now, |proven| proven.latest(now, boot))
+    }
 }
 
 impl Store {

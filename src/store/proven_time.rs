@@ -107,6 +107,11 @@ impl ProvenTime {
         self.proven_at(boot).min(wall)
     }
 
+    /// The later of both: what is dated so is never judged older than it is, whichever of them is put right afterwards.
+    pub(crate) fn latest(&self, wall: Timestamp, boot: Boot) -> Timestamp {
+        self.proven_at(boot).max(wall)
+    }
+
     fn proven_at(&self, boot: Boot) -> Timestamp {
         after(self.proven, boot.since.saturating_sub(self.at.since))
     }

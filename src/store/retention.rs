@@ -192,21 +192,23 @@ impl StoredLog {
     pub(super) fn apply_retention(self: &Arc<Self>, now: Timestamp) -> Result<bool, AppendError> {
         let Some(look) = self.look() else { return Ok(false) };
         let seen: Vec<Seen> = look.segments.iter().map(|(_, seen)| *seen).collect();
-        if look.rules.ms.is_some() && look.ages_from_now_on(now) {
+        // Not by `now`: while the clock is behind that is long ago, and all would be old when it is right again.
+        let dated = self.core.dated_now();
+        if look.rules.ms.is_some() && look.ages_from_now_on(dated) {
             // All of them at once: else each would only begin to age when the one before it is gone.
             for segment in look.sealed() {
-                segment.newest(now);
+                segment.newest(dated);
             }
             if let Some(active) = &look.active {
-                self.seen_active(placed_end(active), now);
+                self.seen_active(placed_end(active), dated);
             }
         }
         let reasons = decide(&seen, look.rules, now, look.durable, |at| match &look.active {
             Some(active) if at + 1 == seen.len() => match active.max {
                 Some(mark) => Newest::At(mark.timestamp),
-                None => Newest::SeenAt(active.begun.max(self.seen_active(placed_end(active), now))),
+                None => Newest::SeenAt(active.begun.max(self.seen_active(placed_end(active), dated))),
             },
-            Some(_) | None => look.segments[at].0.newest(now),
+            Some(_) | None => look.segments[at].0.newest(dated),
         });
         let Some(last) = reasons.len().checked_sub(1) else { return Ok(false) };
         let everything = look.active.filter(|_| reasons.len() == seen.len());

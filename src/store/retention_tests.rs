@@ -396,3 +396,44 @@ fn a_disk_without_a_byte_deletes() {
         assert_eq!((run.log().watermarks().log_start, run.segments()), (Offset(35), 0), "{durability:?}");
     }
 }
+
+/// The broker's own stamps: the clock was a year behind, while proven time was right.
+#[test]
+fn records_stamped_by_a_clock_that_was_behind_do_not_go_early() {
+    let stamped = crate::record::TimestampType::LogAppendTime;
+    let mut run = Run::new(Durability::Fsync, LogSettings { message_timestamp_type: stamped, ..small() });
+    run.pass(20);
+    run.bench.clock.set_wall(Timestamp(NOW.0 - 365 * DAY));
+    run.pass(5);
+    run.append(35, NOW);
+    run.bench.clock.set_wall(Timestamp(NOW.0 + 25_000));
+    run.pass(400);
+    assert_eq!(run.log().watermarks().log_start, Offset(0), "they are minutes old");
+}
+
+/// Somebody else filled the disk while batches were on their way: what retention gives up makes the room that they wait for.
+#[test]
+fn a_disk_that_is_full_under_a_batch_deletes() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        let mut run = Run::new(durability, small());
+        run.append(35, Timestamp(NOW.0 - 2 * DAY));
+        let used = (64 << 20) - run.bench.disk.free_bytes(&Bench::dir()).expect("it says");
+        run.bench.disk.set_capacity(used);
+        // More than the rest of the last page.
+        run.append(5, NOW);
+        run.pass(36);
+        assert_eq!((run.log().watermarks().log_start, run.segments()), (Offset(30), 1), "{durability:?}");
+    }
+}
+
+/// Segments without a time that were seen for the first time while the clock was in 1970.
+#[test]
+fn what_a_clock_that_is_behind_has_seen_first_does_not_go_early() {
+    let mut run = Run::new(Durability::Fsync, small());
+    run.append(35, Timestamp::NONE);
+    run.bench.clock.set_wall(Timestamp(0));
+    run.pass(40);
+    run.bench.clock.set_wall(Timestamp(NOW.0 + 40_000));
+    run.pass(400);
+    assert_eq!(run.log().watermarks().log_start, Offset(0), "they are minutes old");
+}

@@ -95,7 +95,8 @@ fn topic_of(client: &Client) -> String {
 
 fn produce(clients: &Clients, client: &Client, bootstrap: &str, file: &Path, count: usize) -> Result<Words, String> {
     let topic = topic_of(client);
-    admin::create_topic(bootstrap, &topic, PARTITIONS, &[])?;
+    // The records carry the dates of what they tell, decades back: the default retention would delete them within minutes.
+    admin::create_topic(bootstrap, &topic, PARTITIONS, &[("retention.ms", "-1")])?;
     let input = file.to_str().ok_or("path is not UTF-8")?;
     let answer = clients.run(client, &["produce", "--bootstrap", bootstrap, "--topic", &topic, "--input", input])?;
     if answer["ok"] == true && answer["acked"] == count { Ok(not_carried(&answer)) } else { Err(answer.to_string()) }

@@ -50,21 +50,22 @@ fn look(log: &StoredLog, policy: &ChoosePolicy, now: Timestamp) -> Option<Candid
     let looked_at = segments.get(..=sealed).unwrap_or(&segments);
     let cleaned = log.log.compacted().clean;
     let dirty = looked_at.partition_point(|segment| segment.base() < cleaned).saturating_sub(1);
+    let dated = log.core.dated_now();
     let ages: Vec<SegmentAge> = looked_at
         .iter()
         .enumerate()
-        .map(|(at, segment)| age(segment, at >= dirty && at < sealed, policy, now))
+        .map(|(at, segment)| age(segment, at >= dirty && at < sealed, policy, dated))
         .collect();
     let cleaned = (cleaned > Offset::ZERO).then_some(cleaned);
     let state = LogState { start: marks.log_start, end: marks.end, stable: marks.stable, cleaned, segments: &ages };
     candidate(&state, policy, now)
 }
 
-fn age(segment: &Segment, is_dirty: bool, policy: &ChoosePolicy, now: Timestamp) -> SegmentAge {
+fn age(segment: &Segment, is_dirty: bool, policy: &ChoosePolicy, dated: Timestamp) -> SegmentAge {
     let (base, bytes) = (segment.base(), segment.written_end());
     let largest = match is_dirty && policy.lag_min_ms > 0 {
         // What can't be read is too young.
-        true => match segment.newest(now) {
+        true => match segment.newest(dated) {
             Newest::At(time) | Newest::SeenAt(time) => time,
             Newest::Damaged => Timestamp(i64::MAX),
         },
