@@ -45,6 +45,13 @@ impl Generation {
             altered_for_one: image.broker_configs(Some(node)).clone(),
         })
     }
+
+    fn of_statics(statics: &Statics) -> Result<Generation, SettingError> {
+        let (altered_for_all, altered_for_one) = (Overrides::default(), Overrides::default());
+        let layers = Layers { statics, cluster: &altered_for_all, broker: &altered_for_one };
+        let settings = Arc::new(BrokerSettings::resolve(&layers)?);
+        Ok(Generation { number: 0, settings, altered_for_all, altered_for_one })
+    }
 }
 
 /// The settings of one topic.
@@ -60,17 +67,27 @@ pub struct Effective {
 }
 
 impl Configs {
-    /// The configuration of broker `node` under this image.
+    /// The configuration of broker `node` under this image. Altered values that do not fit beside the static ones, which are
+    /// not those that they were altered beside, are not in force, none of them: as with Kafka the broker starts, and they can
+    /// be altered again.
     ///
     /// # Errors
-    /// When a static value does not fit its key.
+    /// When the static values do not fit.
     pub fn new(
         node: NodeId,
         statics: Arc<Statics>,
         image: &Image,
         metrics: Arc<Metrics>,
     ) -> Result<Configs, SettingError> {
-        let broker = ArcSwap::from_pointee(Generation::of(0, node, &statics, image)?);
+        let generation = match Generation::of(0, node, &statics, image) {
+            Ok(generation) => generation,
+            Err(error) => {
+                let statics_alone = Generation::of_statics(&statics)?;
+                tracing::error!(%error, "altered broker settings are not in force: alter them with kafka-configs");
+                statics_alone
+            }
+        };
+        let broker = ArcSwap::from_pointee(generation);
         Ok(Configs { node, statics, broker, topics: DashMap::new(), metrics, changes: watch::Sender::new(()) })
     }
 
@@ -178,5 +195,41 @@ pub fn log_settings(topic: &TopicSettings, broker: &BrokerSettings) -> LogSettin
         max_compaction_lag_ms: ms(topic.max_compaction_lag_ms),
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
         decompressed_bytes_max: topic.decompressed_bytes_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::{Change, MetadataLog};
+    use crate::metrics::Protocol;
+    use crate::settings::{Origin, StaticValue};
+
+    const NODE: NodeId = NodeId(1);
+
+    async fn started(statics: &[(&str, &str)], altered: &[(&str, &str)]) -> Result<Configs, SettingError> {
+        let value = |text: &str| StaticValue { text: text.to_owned(), origin: Origin::Flag("-o".to_owned()) };
+        let given = [("node.id", "1")].iter().chain(statics);
+        let statics = given.map(|(name, text)| ((*name).to_owned(), value(text))).collect();
+        let metadata = MetadataLog::in_memory("Dgn9cRYLQZ2gmzIIXz9aZA");
+        let set = altered.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        metadata.commit(vec![Change::SetBrokerConfigs { node: Some(NODE), set, delete: vec![] }]).await.expect("taken");
+        let protocol = Protocol { apis: vec![], error_name: |_| "none" };
+        let metrics = Metrics::new(prometheus::Registry::new(), protocol, "0", "0", 10).expect("fresh metrics");
+        Configs::new(NODE, Arc::new(statics), &metadata.image(), Arc::new(metrics))
+    }
+
+    /// Altered beside a larger buffer, which the next start has not.
+    #[tokio::test]
+    async fn altered_values_that_do_not_fit_the_static_ones_do_not_stop_a_start() {
+        let threads = |configs: Result<Configs, SettingError>| configs.expect("it starts").broker().cleaner.threads;
+        let altered = [("log.cleaner.threads", "8"), ("log.cleaner.backoff.ms", "7")];
+        assert_eq!(threads(started(&[], &altered).await), 8);
+        let small = [("log.cleaner.dedupe.buffer.size", "3000000")];
+        let configs = started(&small, &altered).await.expect("it starts");
+        assert_eq!((configs.broker().cleaner.threads, configs.broker().cleaner.backoff_ms), (1, 15_000));
+        // The static ones alone must fit.
+        let bad = [("log.cleaner.threads", "4"), small[0]];
+        assert!(started(&bad, &[]).await.is_err());
     }
 }

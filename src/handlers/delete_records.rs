@@ -7,10 +7,12 @@
 //! - A topic that is compacted and not deleted from answers POLICY_VIOLATION, an internal one INVALID_TOPIC_EXCEPTION.
 //! - A partition that comes twice is answered once, for the last offset that was named, and a topic without partitions is
 //!   left out, as with Kafka.
-//! - `timeout_ms` is how long Kafka waits for followers. There are none here, and what is waited for is our own commit.
+//! - `timeout_ms` is how long Kafka waits for followers. There are none here, and what is waited for is our own commit, as
+//!   with Produce: REQUEST_TIMED_OUT comes only when the disk hangs, and the log start may rise all the same.
 
 use super::answer::{Outcome, done, first_error};
 use super::errors;
+use super::produce::commit_wait;
 use super::topic_name;
 use super::topics::Topics;
 use crate::base::{Offset, PartitionIndex};
@@ -25,6 +27,7 @@ use kafka_protocol::messages::delete_records_response::{
 };
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 /// "Up to the high watermark."
 const HIGH_WATERMARK: Offset = Offset(-1);
@@ -40,9 +43,10 @@ struct Asked {
 
 pub(super) async fn answer(topics: &Topics, header: &RequestHeader, request: &DeleteRecordsRequest) -> Outcome {
     let image = topics.image();
+    let wait = commit_wait(request.timeout_ms);
     let mut response = DeleteRecordsResponse::default();
     // All at once: one commit takes them all in.
-    response.topics = join_all(gather(request).into_iter().map(|asked| of_topic(topics, &image, asked))).await;
+    response.topics = join_all(gather(request).into_iter().map(|asked| of_topic(topics, &image, asked, wait))).await;
     let codes = response.topics.iter().flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);
     let error = first_error(codes);
     done(header, &response, error)
@@ -72,10 +76,10 @@ fn gather(request: &DeleteRecordsRequest) -> Vec<Asked> {
     all
 }
 
-async fn of_topic(topics: &Topics, image: &Image, asked: Asked) -> DeleteRecordsTopicResult {
+async fn of_topic(topics: &Topics, image: &Image, asked: Asked, wait: Duration) -> DeleteRecordsTopicResult {
     let topic = image.topic(&asked.name).map(|topic| &**topic);
     let each = asked.partitions.iter().map(async |(index, offset)| {
-        let outcome = delete(topics, image, topic, *index, *offset).await;
+        let outcome = within(wait, delete(topics, image, topic, *index, *offset)).await;
         let mut result = DeleteRecordsPartitionResult::default();
         result.partition_index = index.0;
         result.low_watermark = outcome.unwrap_or(UNKNOWN).0;
@@ -106,4 +110,23 @@ async fn delete(
     let partition = topics.partition(image, topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let before = if offset == HIGH_WATERMARK { Before::HighWatermark } else { Before::Offset(offset) };
     partition.delete_records(before).await.map_err(|error| errors::of_delete(&error))
+}
+
+/// The outcome, unless it takes longer.
+async fn within(wait: Duration, outcome: impl Future<Output = Result<Offset, ErrorCode>>) -> Result<Offset, ErrorCode> {
+    tokio::time::timeout(wait, outcome).await.unwrap_or(Err(ErrorCode::RequestTimedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_not_waited_for_for_ever() {
+        let begun = tokio::time::Instant::now();
+        let outcome = within(commit_wait(1_000), std::future::pending()).await;
+        assert_eq!(outcome, Err(ErrorCode::RequestTimedOut));
+        assert_eq!(begun.elapsed(), commit_wait(1_000));
+        assert_eq!(within(Duration::ZERO, std::future::ready(Ok(Offset(3)))).await, Ok(Offset(3)));
+    }
 }

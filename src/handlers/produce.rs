@@ -111,7 +111,7 @@ pub(super) async fn start(
 }
 
 /// How long durability is waited for with acks -1.
-fn commit_wait(timeout_ms: i32) -> Duration {
+pub(super) fn commit_wait(timeout_ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).max(COMMIT_WAIT_MIN)
 }
 

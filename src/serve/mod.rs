@@ -259,7 +259,7 @@ fn service(
     let node = config.settings.node_id;
     let image = broker.metadata.image();
     let configs = Configs::new(node, Arc::new(config.statics.clone()), &image, metrics.clone())
-        .map_err(|error| Failure::Other(format!("{error}; alter it back with kafka-configs or start without it")))?;
+        .map_err(|error| Failure::Other(format!("{error}")))?;
     let (metadata, partitions) = (broker.metadata.clone(), broker.partitions.clone());
     let topics = Arc::new(Topics::new(metadata.clone(), partitions, Arc::new(configs), metrics.clone()));
     // What was loaded gets its settings and its epoch now; all else when it is first asked for.

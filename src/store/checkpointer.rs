@@ -12,7 +12,9 @@ use super::core::Core;
 use super::load;
 use super::stored_log::{Captured, StoredLog};
 use super::writer::is_full;
-use crate::base::TopicPartition;
+use crate::base::{Offset, TopicPartition};
+use crate::log::IndexTail;
+use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,8 +34,17 @@ pub(crate) enum CheckpointerError {
 struct Capture {
     live_from: u64,
     logs: Vec<Captured>,
+    /// Of logs that segments can't take for want of room: the last checkpoint's state with a higher log start.
+    raised: Vec<Raised>,
     forgotten: Vec<TopicPartition>,
     synced: bool,
+}
+
+/// A log start that is recorded without the rest of the log's changes.
+struct Raised {
+    log: Arc<StoredLog>,
+    log_start: Offset,
+    state: Bytes,
 }
 
 /// Makes checkpoints.
@@ -59,11 +70,13 @@ impl Checkpointer {
             },
         };
         capture.logs.retain(|captured| !captured.log.is_deleted());
-        let step = if capture.logs.iter().any(|captured| captured.log.written() < captured.end) {
-            Step::Waiting
-        } else {
-            self.finish(&mut capture)?
-        };
+        if capture.logs.iter().any(is_unwritten) && self.core.handover.has_no_room() {
+            self.put_off_unwritten(&mut capture)?;
+            if capture.logs.is_empty() && capture.raised.is_empty() && capture.forgotten.is_empty() {
+                return Ok(Step::NoRoom);
+            }
+        }
+        let step = if capture.logs.iter().any(is_unwritten) { Step::Waiting } else { self.finish(&mut capture)? };
         if step != Step::Done {
             self.capture = Some(capture);
         }
@@ -79,7 +92,22 @@ impl Checkpointer {
             return None;
         }
         let logs = dirty.into_iter().map(StoredLog::capture).collect();
-        Some(Capture { live_from, logs, forgotten, synced: false })
+        Some(Capture { live_from, logs, raised: Vec::new(), forgotten, synced: false })
+    }
+
+    /// The writer waits for room that may come from segments below raised log starts alone, and those go when a checkpoint
+    /// has the starts. So this one has no more of the unwritten logs than that, and gives back nothing of the write-ahead
+    /// log, which has their batches.
+    fn put_off_unwritten(&self, capture: &mut Capture) -> Result<(), CheckpointError> {
+        capture.live_from = self.core.released.load(Ordering::SeqCst);
+        for Captured { log, log_start, .. } in capture.logs.extract_if(.., |captured| is_unwritten(captured)) {
+            let last = self.checkpoint.state_of(log.id())?;
+            if let Some((log_start, state)) = last.and_then(|state| raise(&state, log_start)) {
+                capture.raised.push(Raised { log: log.clone(), log_start, state });
+            }
+            self.core.mark_dirty(&log);
+        }
+        Ok(())
     }
 
     fn finish(&mut self, capture: &mut Capture) -> Result<Step, CheckpointerError> {
@@ -101,7 +129,12 @@ impl Checkpointer {
             dir: load::name_of(log.dir()),
             state: state.clone(),
         });
-        let changes = puts.chain(capture.forgotten.iter().copied().map(Change::Forget)).collect();
+        let raised = capture.raised.iter().map(|Raised { log, state, .. }| Change::Put {
+            id: log.id(),
+            dir: load::name_of(log.dir()),
+            state: state.clone(),
+        });
+        let changes = puts.chain(raised).chain(capture.forgotten.iter().copied().map(Change::Forget)).collect();
         match self.checkpoint.append(position, changes) {
             Ok(()) => {}
             Err(error) if error.is_full() => return Ok(self.full()),
@@ -109,7 +142,10 @@ impl Checkpointer {
         }
         capture.logs.iter().for_each(|captured| captured.log.set_settled(captured.settled()));
         self.core.released.store(capture.live_from, Ordering::SeqCst);
-        capture.logs.iter().for_each(|captured| self.sweep(captured));
+        for Captured { log, log_start, is_expired, .. } in &capture.logs {
+            self.sweep(log, *log_start, *is_expired);
+        }
+        capture.raised.iter().for_each(|Raised { log, log_start, .. }| self.sweep(log, *log_start, false));
         // Who asked meanwhile asked for this one; who needs another asks after it was woken.
         self.core.take_checkpoint_request();
         self.core.room.ring();
@@ -122,14 +158,13 @@ impl Checkpointer {
 
     /// The record is durable, and its log start with it: a note of the start that finds no room on a full disk (`os`) must
     /// not keep the files that would make it. Segments that lie below are not needed by anybody who comes later.
-    fn sweep(&self, captured: &Captured) {
-        let log = &captured.log;
-        if log.durable_start() < captured.log_start && !self.core.health.is_failed() {
-            log.publish(Vec::new(), None, Some(captured.log_start));
+    fn sweep(&self, log: &Arc<StoredLog>, log_start: Offset, is_expired: bool) {
+        if log.durable_start() < log_start && !self.core.health.is_failed() {
+            log.publish(Vec::new(), None, Some(log_start));
         }
         // Not when the log was deleted, or after a failure: somebody may still see a lower log start, and read there.
-        if log.durable_start() >= captured.log_start {
-            let dropped = log.log.drop_below(captured.log_start, captured.is_expired);
+        if log.durable_start() >= log_start {
+            let dropped = log.log.drop_below(log_start, is_expired);
             log.count_dropped(&dropped.segments);
             self.core.trash.add_files(log, dropped.files);
         }
@@ -139,4 +174,20 @@ impl Checkpointer {
         self.core.disk_is_full(0);
         Step::NoRoom
     }
+}
+
+fn is_unwritten(captured: &Captured) -> bool {
+    captured.log.written() < captured.end
+}
+
+/// The checkpoint's state of a log with this log start, or with as much of it as leaves its active segment alone; none when
+/// that is no higher than it was.
+fn raise(state: &[u8], log_start: Offset) -> Option<(Offset, Bytes)> {
+    let (indexes, mut tip) = IndexTail::decode(state)?;
+    let most = tip.growth().map_or(tip.end(), |active| active.base);
+    let start = log_start.min(most);
+    (start > tip.log_start()).then(|| {
+        tip.raise_log_start(start);
+        (start, indexes.before(tip.encode()))
+    })
 }

@@ -92,7 +92,20 @@ impl Store {
     /// Writes down how far proven time has come. On a full disk it is not: the next start takes less for proven. Any other
     /// failure is final, as everywhere: the next sync of the file system might not tell of it again.
     pub(super) fn keep_time(&self) -> io::Result<()> {
-        let _keeping = self.keeping_time.lock();
+        let is_left_clean = self.is_left_clean.lock();
+        // A tick that comes late: nothing is written after the mark of a clean stop.
+        if *is_left_clean { Ok(()) } else { self.write_time() }
+    }
+
+    /// The last time, and then the mark of a clean stop.
+    pub(super) fn keep_time_and(&self, leave: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut is_left_clean = self.is_left_clean.lock();
+        *is_left_clean = true;
+        self.write_time()?;
+        leave()
+    }
+
+    fn write_time(&self) -> io::Result<()> {
         let Core { disk, path: dir, .. } = &*self.core;
         let (path, temporary) = (dir.join(CLOCK_FILE), dir.join(CLOCK_FILE_TEMPORARY));
         let Some(kept) = self.core.proven.lock().as_ref().map(|proven| proven.to_keep()) else { return Ok(()) };
@@ -101,16 +114,23 @@ impl Store {
             file.write_at(&[IoSlice::new(kept.encode().as_bytes())], 0)?;
             Ok(file)
         });
+        let told = |error: &io::Error| tracing::warn!("writing {}: {error}", path.display());
         let file = match written {
             Err(error) if is_full(&error) => {
-                tracing::warn!("writing {}: {error}", path.display());
+                told(&error);
                 return Ok(());
             }
             written => written?,
         };
         // A sync that failed is final whatever it says was missing.
         file.sync_data().map_err(io::Error::other)?;
-        disk.rename(&temporary, &path)?;
+        match disk.rename(&temporary, &path) {
+            Err(error) if is_full(&error) => {
+                told(&error);
+                return Ok(());
+            }
+            renamed => renamed?,
+        }
         disk.sync_dir(dir).map_err(io::Error::other)
     }
 

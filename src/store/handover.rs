@@ -65,6 +65,8 @@ struct State {
     bytes: u64,
     /// The last commit that is in segments, as all before it.
     written: u64,
+    /// Whether the disk has no room for what the writer has in hand.
+    no_room: bool,
     stop: bool,
 }
 
@@ -135,10 +137,22 @@ impl Handover {
     pub(crate) fn done(&self, commit: u64, bytes: u64) {
         let mut state = self.state.lock();
         state.written = commit;
+        state.no_room = false;
         // A failure has dropped everything meanwhile.
         state.bytes = state.bytes.saturating_sub(bytes);
         drop(state);
         self.moved.notify_all();
+    }
+
+    /// The writer found the disk full: it tries again later.
+    pub(crate) fn set_no_room(&self) {
+        self.state.lock().no_room = true;
+        self.moved.notify_all();
+    }
+
+    /// Whether the writer waits for room on the disk.
+    pub(crate) fn has_no_room(&self) -> bool {
+        self.state.lock().no_room
     }
 
     /// The writer sleeps until there is work or the end; at most `time` when it has work that it can't do now.
@@ -160,10 +174,10 @@ impl Handover {
         self.moved.wait_while_for(&mut state, |state| state.bytes > self.bytes_max, time);
     }
 
-    /// Sleeps until the writer has done more than commit `seen`, at most `time`.
+    /// Sleeps until the writer has done more than commit `seen`, or has no room for it, at most `time`.
     pub(crate) fn await_commit_after(&self, seen: u64, time: Duration) {
         let mut state = self.state.lock();
-        self.moved.wait_while_for(&mut state, |state| state.written == seen, time);
+        self.moved.wait_while_for(&mut state, |state| state.written == seen && !state.no_room, time);
     }
 
     /// Drops everything.

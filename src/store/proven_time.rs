@@ -5,15 +5,18 @@
 //!
 //! ```text
 //! magic=ottla-clock
-//! version=1
+//! version=2
 //! proven=1790000000000   T, milliseconds since the Unix epoch
 //! boot=2f..              the boot under which it was written, 32 hexadecimal digits; 0 when the system does not say
 //! since=86400000         and how far that had come, milliseconds
+//! wall=1790000360000     W at that moment        (these two are not in version 1)
+//! steady=82800000        since when in that boot W had not been stepped
 //! crc=1a2b3c4d           CRC-32C of everything before this line, hexadecimal
 //! ```
 //!
 //! While the machine is off T stands still, and W is ahead of it afterwards, as after a step. A gap is believed when W has
-//! stood unstepped for as long as the gap is: an hour for an hour, ten years for ten years. A step back holds everything
+//! stood unstepped for as long as the gap is: an hour for an hour, ten years for ten years. Restarts count when W is where
+//! it should be afterwards. A step back holds everything
 //! up until W is back, and T follows it when it has stood for as long: a T that is ahead protects from nothing. So nothing
 //! is ever judged older than it is by what a step claims, and everything is late by no more than the step, or the time that
 //! the machine was off.
@@ -28,6 +31,9 @@ pub(crate) const CLOCK_FILE: &str = "ottla.clock";
 /// Where it is written before it takes its name.
 pub(crate) const CLOCK_FILE_TEMPORARY: &str = "ottla.clock.tmp";
 
+/// How it begins; the version follows.
+const MAGIC: &str = "magic=ottla-clock\nversion=";
+
 /// The file is a few lines; what is longer is none.
 pub(crate) const CLOCK_FILE_BYTES_MAX: u64 = 4096;
 
@@ -37,6 +43,9 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// What two clocks may drift apart from one observation to the next without it being a step, milliseconds: clocks are
 /// slewed.
 const SLEW_MS_MAX: i64 = 1_000;
+
+/// The same while nobody looked: what a clock is slewed by at most, a part in so many.
+const SLEW_PART: i64 = 2_000;
 
 /// A difference that is told, milliseconds.
 const DIFFERENCE_TOLD_MS: i64 = 60_000;
@@ -49,25 +58,51 @@ const FOUNDED_MIN: Timestamp = Timestamp(1_767_225_600_000);
 pub(crate) struct Kept {
     proven: Timestamp,
     boot: Boot,
+    wall: Timestamp,
+    steady_since: Duration,
 }
 
 impl Kept {
     /// The file's content.
     pub(crate) fn encode(&self) -> String {
         let (proven, boot, since) = (self.proven.0, self.boot.id.unwrap_or(0), self.boot.since.as_millis());
-        let text = format!("magic=ottla-clock\nversion=1\nproven={proven}\nboot={boot:032x}\nsince={since}\n");
+        let (wall, steady) = (self.wall.0, self.steady_since.as_millis());
+        let text = format!("{MAGIC}2\nproven={proven}\nboot={boot:032x}\nsince={since}\n");
+        let text = format!("{text}wall={wall}\nsteady={steady}\n");
         format!("{text}crc={:08x}\n", crc32c(text.as_bytes()))
     }
 
     /// Reads the file's content; `None` when it is not whole.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Kept> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let mut lines = text.strip_prefix("magic=ottla-clock\nversion=1\n")?.lines();
-        let proven = Timestamp(lines.next()?.strip_prefix("proven=")?.parse().ok().filter(|proven| *proven >= 0)?);
-        let id = u128::from_str_radix(lines.next()?.strip_prefix("boot=")?, 16).ok()?;
-        let since = Duration::from_millis(lines.next()?.strip_prefix("since=")?.parse().ok()?);
-        let kept = Kept { proven, boot: Boot { id: (id != 0).then_some(id), since } };
-        (kept.encode() == text).then_some(kept)
+        let (before, crc) =
+            text.strip_suffix('\n')?.rsplit_once("\ncrc=").map(|(before, crc)| (before.len() + 1, crc))?;
+        if crc != format!("{:08x}", crc32c(&bytes[..before])) {
+            return None;
+        }
+        let mut lines = text[..before].strip_prefix(MAGIC)?.lines();
+        let version = lines.next()?;
+        let mut line = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix('=');
+        let proven = Timestamp(line("proven")?.parse().ok().filter(|proven| *proven >= 0)?);
+        let id = u128::from_str_radix(line("boot")?, 16).ok()?;
+        let since = Duration::from_millis(line("since")?.parse().ok()?);
+        let (wall, steady_since) = match version {
+            // Which knew nothing of it.
+            "1" => (proven, since),
+            "2" => (Timestamp(line("wall")?.parse().ok()?), Duration::from_millis(line("steady")?.parse().ok()?)),
+            _ => return None,
+        };
+        let is_over = lines.next().is_none();
+        is_over.then_some(Kept { proven, boot: Boot { id: (id != 0).then_some(id), since }, wall, steady_since })
+    }
+
+    /// Since when W has stood in this boot, when it is where this says that it should be.
+    fn steady_since(&self, wall: Timestamp, boot: Boot) -> Option<Duration> {
+        boot.id.filter(|id| self.boot.id == Some(*id))?;
+        let passed = whole_ms(boot.since.checked_sub(self.boot.since)?);
+        let drift = wall.0.saturating_sub(self.wall.0).saturating_sub(passed);
+        let is_steady = drift.saturating_abs() <= SLEW_MS_MAX + passed / SLEW_PART;
+        (is_steady && self.steady_since <= self.boot.since).then_some(self.steady_since)
     }
 }
 
@@ -79,7 +114,7 @@ pub(crate) struct ProvenTime {
     at: Boot,
     /// W at that moment.
     wall: Timestamp,
-    /// Since when W has not been stepped, as far as this run saw it.
+    /// Since when W has not been stepped.
     steady_since: Duration,
     /// When the file was written.
     kept_at: Option<Duration>,
@@ -98,8 +133,8 @@ impl ProvenTime {
             };
             after(kept.proven, passed)
         });
-        let (steady_since, kept_at) = (boot.since, None);
-        ProvenTime { proven, at: boot, wall, steady_since, kept_at, told: false }
+        let steady_since = kept.and_then(|kept| kept.steady_since(wall, boot)).unwrap_or(boot.since);
+        ProvenTime { proven, at: boot, wall, steady_since, kept_at: None, told: false }
     }
 
     /// E: never later than what is proven.
@@ -148,7 +183,7 @@ impl ProvenTime {
 
     /// What is to be kept.
     pub(crate) fn to_keep(&self) -> Kept {
-        Kept { proven: self.proven, boot: self.at }
+        Kept { proven: self.proven, boot: self.at, wall: self.wall, steady_since: self.steady_since }
     }
 
     /// Whether it is time to write the file; a failed write is tried again when the next one is due.

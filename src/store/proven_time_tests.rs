@@ -127,19 +127,19 @@ fn ten_years_need_ten_years_and_1970_deletes_nothing() {
     assert_eq!(machine.late(), 0);
 }
 
-/// A step before the end of a run does not count as standing across it.
+/// What has stood before a restart counts.
 #[test]
-fn a_restart_goes_on_and_a_step_meanwhile_must_stand_anew() {
+fn a_restart_goes_on_and_what_was_stepped_before_it_must_stand_for_as_long() {
     let mut machine = Machine::new();
     machine.run(HOUR, SECOND);
     machine.restart(5 * HOUR);
     assert_eq!(machine.late(), 0, "the machine ran on");
     machine.step(whole_ms(2 * HOUR));
-    machine.run(HOUR, SECOND);
-    machine.restart(HOUR);
-    machine.run(HOUR + HOUR / 2, SECOND);
-    assert_eq!(machine.late(), 0, "it has stood in this run for less than it is");
-    machine.run(HOUR, SECOND);
+    machine.run(HOUR / 2, SECOND);
+    machine.restart(HOUR / 2);
+    machine.run(HOUR - SECOND, SECOND);
+    assert_eq!(machine.late(), 0, "it has stood for less than it is");
+    machine.run(2 * SECOND, SECOND);
     assert_eq!(machine.late(), -whole_ms(2 * HOUR));
 }
 
@@ -177,7 +177,7 @@ fn another_machines_boot_proves_no_more_than_the_clock_says() {
     let mut machine = Machine::new();
     machine.clock.advance(1_000 * HOUR);
     machine.really = machine.clock.now();
-    let other = Kept { proven: machine.really, boot: Boot { id: Some(99), since: HOUR } };
+    let other = Kept { proven: machine.really, boot: Boot { id: Some(99), since: HOUR }, ..machine.keep() };
     let time = ProvenTime::begin(Some(other), machine.clock.now(), machine.clock.boot());
     assert_eq!(time.proven, machine.really);
     // Where the system does not say which boot it is, nothing is proven by it.
@@ -237,7 +237,8 @@ fn it_is_kept_once_a_minute() {
 
 #[test]
 fn what_is_not_whole_is_no_file() {
-    let kept = Kept { proven: NOW, boot: Boot { id: Some(7), since: Duration::from_millis(123_456) } };
+    let boot = Boot { id: Some(7), since: Duration::from_millis(123_456) };
+    let kept = Kept { proven: NOW, boot, wall: Timestamp(NOW.0 - 5), steady_since: SECOND };
     let text = kept.encode();
     assert_eq!(Kept::decode(text.as_bytes()), Some(kept));
     for cut in 0..text.len() {
@@ -248,5 +249,47 @@ fn what_is_not_whole_is_no_file() {
     }
     let negative = Kept { proven: Timestamp(-1), ..kept };
     assert_eq!(Kept::decode(negative.encode().as_bytes()), None);
-    assert_eq!(Kept::decode(text.replace("version=1", "version=2").as_bytes()), None);
+    let sealed = |text: String| format!("{text}crc={:08x}\n", crc32c(text.as_bytes()));
+    let body = text.split("crc=").next().expect("it has a body");
+    assert_eq!(Kept::decode(sealed(body.to_owned()).as_bytes()), Some(kept));
+    for other in [body.replace("version=2", "version=3"), body.replace("steady=1000\n", ""), format!("{body}more=1\n")]
+    {
+        assert_eq!(Kept::decode(sealed(other.clone()).as_bytes()), None, "{other}");
+    }
+    let first = body.replace("version=2", "version=1").split("wall=").next().expect("it has a body").to_owned();
+    let known = Kept { wall: NOW, steady_since: boot.since, ..kept };
+    assert_eq!(Kept::decode(sealed(first).as_bytes()), Some(known), "as the first version wrote it");
+}
+
+/// Each run is shorter than the gap.
+#[test]
+fn restarts_do_not_keep_a_gap_from_being_believed() {
+    let mut machine = Machine::new();
+    machine.reboot(3 * HOUR, 10 * SECOND);
+    for _ in 0..11 {
+        machine.run(HOUR / 4, SECOND);
+        machine.restart(10 * SECOND);
+    }
+    assert!(machine.late() > 0, "{}", machine.late());
+    machine.run(HOUR / 4, SECOND);
+    assert_eq!(machine.late(), 0);
+}
+
+/// But a step between two of them does, and one that came before a reboot.
+#[test]
+fn what_was_stepped_between_two_runs_has_not_stood() {
+    let mut machine = Machine::new();
+    machine.run(HOUR, SECOND);
+    machine.restart(SECOND);
+    machine.step(whole_ms(HOUR / 2));
+    machine.restart(SECOND);
+    machine.run(HOUR / 4, SECOND);
+    assert!(machine.now() <= machine.really);
+    machine.step(whole_ms(HOUR / 2));
+    machine.restart(SECOND);
+    machine.run(HOUR / 2, SECOND);
+    assert!(machine.now() <= machine.really, "the first part of it stood for long enough, all of it did not");
+    machine.reboot(SECOND, SECOND);
+    machine.run(HOUR / 2, SECOND);
+    assert!(machine.now() <= machine.really);
 }

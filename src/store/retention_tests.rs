@@ -373,6 +373,7 @@ fn proven_time_that_can_not_be_written_down_is_final_unless_the_disk_is_full() {
         (Operation::Write, Fault::Full, StoreHealth::Good),
         (Operation::Write, Fault::Io, StoreHealth::Failed),
         (Operation::Sync, Fault::Full, StoreHealth::Failed),
+        (Operation::Rename, Fault::Full, StoreHealth::Good),
         (Operation::Rename, Fault::Io, StoreHealth::Failed),
     ] {
         let mut run = Run::new(Durability::Fsync, small());

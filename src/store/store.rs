@@ -128,8 +128,8 @@ pub struct Store {
     threads: Threads,
     cleaners: Cleaners,
     pub(super) expired_at: Mutex<Duration>,
-    /// Held by who writes down proven time: a tick and a stop may meet.
-    pub(super) keeping_time: Mutex<()>,
+    /// Held by who writes down proven time: a tick and a stop may meet. Set when nothing may be written any more.
+    pub(super) is_left_clean: Mutex<bool>,
     /// None in `os` mode.
     pool: Option<Arc<Pool>>,
     recovery: Recovery,
@@ -219,7 +219,7 @@ impl Store {
             checkpointer: Checkpointer::new(core.clone(), checkpoint, incarnation),
             pool: pool.clone(),
         };
-        let (expired_at, keeping_time) = (Mutex::new(core.clock.monotonic()), Mutex::default());
+        let (expired_at, is_left_clean) = (Mutex::new(core.clock.monotonic()), Mutex::default());
         let scrub = Mutex::new(Scrub::new(core.live_logs()));
         core.begin_time().map_err(on)?;
         let retention = Mutex::new(Retention::new(retention_every, core.clock.monotonic()));
@@ -231,7 +231,7 @@ impl Store {
             threads,
             cleaners,
             expired_at,
-            keeping_time,
+            is_left_clean,
             pool,
             recovery: report,
             scrub,
@@ -417,7 +417,7 @@ impl Store {
             Err(error) if is_full(&error) => Ok(()),
             other => other,
         });
-        let synced = indexes.and_then(|()| self.keep_time()).and_then(|()| disk.sync_file_system(path));
+        let synced = indexes.and_then(|()| self.keep_time_and(|| disk.sync_file_system(path)));
         synced.inspect_err(|_| data_dir::mark_failed(&**disk, path))?;
         self.data_dir.mark_clean()?;
         Ok(())

@@ -262,19 +262,20 @@ impl StoredLog {
     ) -> Result<Appended, AppendError> {
         let core = &self.core;
         let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        let now = core.clock.now();
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.deleted {
             return Err(AppendError::Deleted);
         }
+        // What a clock that is behind stamps would be old as soon as it is put right.
+        let stamps = state.settings.message_timestamp_type == TimestampType::LogAppendTime;
+        let now = if stamps { core.dated_now() } else { core.clock.now() };
         // Under the lock: who stops the store waits until each log's lock was free once.
         core.health.check_append()?;
         let appended = match state.tip.admit(header, size, now, state.epoch, &state.settings)? {
             Admission::Duplicate { base, last, timestamp } => {
                 core.counters.duplicates.add(1);
-                let stamped = state.settings.message_timestamp_type == TimestampType::LogAppendTime;
-                Appended { base, last, append_time: stamped.then_some(timestamp), duplicate: true }
+                Appended { base, last, append_time: stamps.then_some(timestamp), duplicate: true }
             }
             Admission::Append(placement) => {
                 let (base, last, append_time) = (placement.base, placement.last, placement.append_time);

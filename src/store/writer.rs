@@ -55,6 +55,7 @@ impl SegmentWriter {
                 Ok(()) => {}
                 Err(error) if is_full(&error) => {
                     self.core.disk_is_full(0);
+                    self.core.handover.set_no_room();
                     return Ok(Step::NoRoom);
                 }
                 Err(error) => return Err(WriteError { log: group.log.id().to_string(), error }),

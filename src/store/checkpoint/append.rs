@@ -14,6 +14,7 @@ use super::load::highest_commit;
 use super::{Change, CheckpointError, Position, Sizes};
 use crate::base::TopicPartition;
 use crate::io::disk::Disk;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,18 @@ impl Checkpoint {
         let outcome = self.append_or_rewrite(position, &changes);
         self.failed = outcome.as_ref().is_err_and(|error| !error.changed_nothing());
         outcome
+    }
+
+    /// The partition's state as of the last commit; none when it has none.
+    ///
+    /// # Errors
+    /// When neither copy has it whole any more.
+    pub(crate) fn state_of(&self, id: TopicPartition) -> Result<Option<Bytes>, CheckpointError> {
+        let Some(place) = self.index.get(&id) else { return Ok(None) };
+        let mut record = Vec::new();
+        self.read_record(id, *place, &mut record)?;
+        let put = Record::decode(&record).and_then(|record| record.put);
+        Ok(put.map(|(_, state)| Bytes::copy_from_slice(state)))
     }
 
     /// Bytes of one copy on the disk, room kept beyond the last commit included.
