@@ -5,6 +5,9 @@
 //! end -> wait until segments hold all of that -> take or write out the newest index entries, sync the file system once -> append
 //! all that to the checkpoint -> chunks before the noted one are free, and segments below the log starts in it leave their
 //! logs. Nothing is written to the checkpoint that is not synced, and no file goes that a durable record needs.
+//!
+//! A log that a full disk has no room for is put off: of it only the raised log start is recorded, in the state of the
+//! checkpoint before, for the segments that go with it may be all the room there is.
 
 use super::checkpoint::{Change, Checkpoint, CheckpointError, Position};
 use super::commit::Step;

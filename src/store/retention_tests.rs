@@ -391,8 +391,7 @@ fn a_disk_without_a_byte_deletes() {
     for durability in [Durability::Fsync, Durability::Os] {
         let mut run = Run::new(durability, small());
         run.append(35, Timestamp(NOW.0 - 2 * DAY));
-        let used = (64 << 20) - run.bench.disk.free_bytes(&Bench::dir()).expect("it says");
-        run.bench.disk.set_capacity(used);
+        run.fill_the_disk();
         run.pass(36);
         assert_eq!((run.log().watermarks().log_start, run.segments()), (Offset(35), 0), "{durability:?}");
     }
@@ -418,8 +417,7 @@ fn a_disk_that_is_full_under_a_batch_deletes() {
     for durability in [Durability::Fsync, Durability::Os] {
         let mut run = Run::new(durability, small());
         run.append(35, Timestamp(NOW.0 - 2 * DAY));
-        let used = (64 << 20) - run.bench.disk.free_bytes(&Bench::dir()).expect("it says");
-        run.bench.disk.set_capacity(used);
+        run.fill_the_disk();
         // More than the rest of the last page.
         run.append(5, NOW);
         run.pass(36);
@@ -479,4 +477,16 @@ fn a_disk_without_a_byte_deletes_also_with_index_entries_in_memory() {
         assert!(start > Offset(0), "retention decides");
         assert!(run.segments() < before, "unwritten {unwritten}: the log begins at {start}, {before} segments stay");
     }
+}
+
+/// A tick that comes late finds the mark of a clean stop, and writes nothing after it.
+#[test]
+fn nothing_is_written_after_a_clean_stop() {
+    let mut run = Run::new(Durability::Fsync, small());
+    run.pass(1);
+    run.store.keep_time_and(|| Ok(())).expect("written");
+    let changes = run.bench.disk.changes();
+    run.bench.clock.advance(Duration::from_secs(3_600));
+    run.store.keep_time().expect("nothing to do");
+    assert_eq!(run.bench.disk.changes(), changes);
 }
