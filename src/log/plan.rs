@@ -169,7 +169,10 @@ impl Segment {
         }
         match self.check(looked_at)? {
             None => Ok(planned),
-            Some((position, ..)) if planned.length > 0 && position >= planned.end() => Ok(planned),
+            // A damaged batch may pass for one that ends before what is wanted: the next read begins with it.
+            Some((position, ..)) if planned.length > 0 && position >= planned.end() => {
+                Ok(Planned { reached_end: false, ..planned })
+            }
             Some((position, next, _)) if planned.length > 0 && position > planned.position => {
                 Ok(Planned { length: position - planned.position, next, reached_end: false, ..planned })
             }
