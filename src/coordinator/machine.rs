@@ -79,6 +79,9 @@ pub trait Machine: Send + 'static {
     /// What it answers.
     type Reply: Send + 'static;
 
+    /// Whether the command may write. While the disk is full such commands are refused before the machine sees them.
+    fn may_write(command: &Self::Command) -> bool;
+
     /// Takes over a record of its partition. One that it can't read is left out: the machine counts and names it.
     fn replay(&mut self, record: Stored<'_>);
 

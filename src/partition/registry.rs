@@ -3,7 +3,7 @@
 use super::handle::Partition;
 use crate::base::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
 use crate::log::LogSettings;
-use crate::store::{Closed, Room, Store};
+use crate::store::{Closed, Room, Store, StoreHealth};
 use dashmap::DashMap;
 use std::sync::Arc;
 
@@ -76,6 +76,11 @@ impl Partitions {
         for partition in (0..partitions).map(PartitionIndex) {
             self.delete(topic, partition);
         }
+    }
+
+    /// Whether appends are taken now: the disk is neither full nor failed. The answer may be over when it is there.
+    pub fn takes_appends(&self) -> bool {
+        self.store.health() == StoreHealth::Good
     }
 
     /// Every partition now, in no order.

@@ -1,0 +1,212 @@
+//! One machine at work.
+
+use super::batch;
+use super::load::{LoadError, load};
+use super::machine::{Effects, Machine, Moment, Ticket};
+use super::runtime::Tools;
+use crate::base::Offset;
+use crate::partition::{AppendError, Partition, ReadError};
+use crate::record::BatchHeader;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Between two tries to load a machine whose records can't be read, and between two looks at a full disk.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// A command on its way.
+pub(super) struct Envelope<M: Machine> {
+    pub(super) command: M::Command,
+    pub(super) sender: oneshot::Sender<M::Reply>,
+}
+
+/// Where a shard is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    /// Its records are being read.
+    Loading,
+    /// It takes commands.
+    Ready,
+    /// Its records can't be read; it tries again.
+    Broken,
+}
+
+/// Why a machine stops.
+enum Stop {
+    /// What it decided was not taken: it must forget that.
+    Reload,
+    /// The partition or the store is gone.
+    End,
+}
+
+/// The life of a shard.
+pub(super) async fn run<M: Machine>(
+    tools: Arc<Tools<M>>,
+    partition: Arc<Partition>,
+    mut commands: mpsc::Receiver<Envelope<M>>,
+    life: watch::Sender<Life>,
+) {
+    loop {
+        let machine = (tools.make)(partition.id());
+        match load(&partition, machine).await {
+            Ok((machine, position)) => {
+                let mut shard = Shard::new(tools.clone(), partition.clone(), machine, position);
+                let ready = || life.send_replace(Life::Ready);
+                match shard.serve(&mut commands, ready).await {
+                    Stop::Reload => drop(life.send_replace(Life::Loading)),
+                    Stop::End => return,
+                }
+                // Not at once: what it could not write it may not be able to write again.
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            Err(LoadError::Read(ReadError::Deleted)) => return,
+            Err(error) => {
+                tracing::error!(partition = %partition.id(), %error, "the coordinator can't read its records");
+                life.send_replace(Life::Broken);
+                tokio::time::sleep(RETRY_PAUSE).await;
+                // Who was let in before is told to ask again.
+                while commands.try_recv().is_ok() {}
+                life.send_replace(Life::Loading);
+            }
+        }
+    }
+}
+
+/// Replies that wait for an offset to be durable.
+type Parked<Reply> = (Offset, Vec<(oneshot::Sender<Reply>, Reply)>);
+
+struct Shard<M: Machine> {
+    tools: Arc<Tools<M>>,
+    partition: Arc<Partition>,
+    machine: M,
+    /// The end of all that the machine has seen or written.
+    position: Offset,
+    waiting: HashMap<Ticket, oneshot::Sender<M::Reply>>,
+    tickets: u64,
+    parked: mpsc::UnboundedSender<Parked<M::Reply>>,
+}
+
+impl<M: Machine> Shard<M> {
+    fn new(tools: Arc<Tools<M>>, partition: Arc<Partition>, machine: M, position: Offset) -> Self {
+        // As many replies as commands wait for one, and each of those has a connection.
+        let (parked, replies) = mpsc::unbounded_channel();
+        tokio::spawn(release(partition.clone(), replies));
+        Shard { tools, partition, machine, position, waiting: HashMap::new(), tickets: 0, parked }
+    }
+
+    async fn serve<T>(&mut self, commands: &mut mpsc::Receiver<Envelope<M>>, ready: impl FnOnce() -> T) -> Stop {
+        let mut effects = Effects::default();
+        self.machine.loaded(self.now(), &mut effects);
+        if let Err(stop) = self.keep(effects).await {
+            return stop;
+        }
+        ready();
+        loop {
+            let rest = self.rest();
+            let step = tokio::select! {
+                envelope = commands.recv() => match envelope {
+                    Some(envelope) => self.command(envelope).await,
+                    None => return Stop::End,
+                },
+                () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => self.tick().await,
+            };
+            if let Err(stop) = step {
+                return stop;
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment { wall: self.tools.clock.now(), monotonic: self.tools.clock.monotonic() }
+    }
+
+    /// How long until the machine has something to do. Without room it does nothing: nobody is thrown out of a group
+    /// whose state can't be kept.
+    fn rest(&self) -> Option<Duration> {
+        let rest = self.machine.due()?.saturating_sub(self.tools.clock.monotonic());
+        Some(if self.tools.partitions.takes_appends() { rest } else { rest.max(RETRY_PAUSE) })
+    }
+
+    async fn command(&mut self, envelope: Envelope<M>) -> Result<(), Stop> {
+        let Envelope { command, sender } = envelope;
+        if M::may_write(&command) && !self.tools.partitions.takes_appends() {
+            // The sender goes with it: its client is told to ask again.
+            return Ok(());
+        }
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        self.waiting.insert(ticket, sender);
+        let mut effects = Effects::default();
+        self.machine.command(self.now(), ticket, command, &mut effects);
+        self.keep(effects).await
+    }
+
+    async fn tick(&mut self) -> Result<(), Stop> {
+        if !self.tools.partitions.takes_appends() {
+            return Ok(());
+        }
+        let mut effects = Effects::default();
+        self.machine.tick(self.now(), &mut effects);
+        self.keep(effects).await
+    }
+
+    /// Appends what a step wrote, then lets its replies go, or wait.
+    async fn keep(&mut self, effects: Effects<M::Reply>) -> Result<(), Stop> {
+        let Effects { records, replies } = effects;
+        self.append(batch::encode(&records, self.tools.clock.now())).await?;
+        let senders = replies.into_iter().filter_map(|(ticket, reply)| Some((self.waiting.remove(&ticket)?, reply)));
+        let replies: Vec<_> = senders.collect();
+        if replies.is_empty() {
+            return Ok(());
+        }
+        if self.partition.watermarks().durable >= self.position {
+            tell(replies);
+        } else {
+            // It ends only with the shard.
+            let _ = self.parked.send((self.position, replies));
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, batches: Vec<bytes::Bytes>) -> Result<(), Stop> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let bytes = batches.iter().map(|batch| batch.len() as u64).sum();
+        let mut room = self.tools.partitions.reserve(bytes).await.map_err(|_| Stop::End)?;
+        for batch in batches {
+            let header = BatchHeader::parse(&batch).expect("it was built here");
+            match self.partition.append(batch, &header, &mut room) {
+                Ok(ticket) => self.position = ticket.next_offset(),
+                Err(error) => return Err(self.refused(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, error: &AppendError) -> Stop {
+        tracing::warn!(partition = %self.partition.id(), %error, "the coordinator could not write");
+        match error {
+            AppendError::DiskFull | AppendError::Refused(_) => Stop::Reload,
+            AppendError::Deleted | AppendError::Failed | AppendError::Stopping => Stop::End,
+        }
+    }
+}
+
+fn tell<Reply>(replies: Vec<(oneshot::Sender<Reply>, Reply)>) {
+    for (sender, reply) in replies {
+        // Nobody waits any more where a connection has gone.
+        let _ = sender.send(reply);
+    }
+}
+
+/// Lets replies go in order, each when its offset is durable. When it never will be they are dropped: their clients are
+/// told to ask again.
+async fn release<Reply>(partition: Arc<Partition>, mut parked: mpsc::UnboundedReceiver<Parked<Reply>>) {
+    while let Some((upto, replies)) = parked.recv().await {
+        if partition.wait_durable(upto).await.is_ok() {
+            tell(replies);
+        }
+    }
+}
