@@ -41,6 +41,7 @@ mod epochs;
 mod errors;
 mod fetch;
 mod find_coordinator;
+pub mod groups;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod keyless;

@@ -63,6 +63,8 @@ pub struct BrokerSettings {
     pub retention_check_interval_ms: u64,
     /// `log.cleaner.*`
     pub cleaner: CleanerSettings,
+    /// `group.*`, `offsets.*` and `offset.metadata.max.bytes`
+    pub groups: GroupSettings,
     /// `producer.id.expiration.ms`
     pub producer_expiration_ms: u64,
     /// `producer.id.expiration.check.interval.ms`
@@ -96,6 +98,29 @@ pub struct CleanerSettings {
     pub io_max_bytes_per_second: f64,
     /// `log.cleaner.backoff.ms`
     pub backoff_ms: u64,
+}
+
+/// What consumer groups go by. Times as Kafka has them; what is negative counts as 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// `group.min.session.timeout.ms`
+    pub session_timeout_min_ms: u64,
+    /// `group.max.session.timeout.ms`
+    pub session_timeout_max_ms: u64,
+    /// `group.initial.rebalance.delay.ms`
+    pub initial_rebalance_delay_ms: u64,
+    /// `group.max.size`, at least 1
+    pub members_max: u32,
+    /// `offset.metadata.max.bytes`
+    pub offset_metadata_bytes_max: u32,
+    /// `offsets.retention.minutes`, at least 1
+    pub offsets_retention_minutes: u32,
+    /// `offsets.retention.check.interval.ms`, at least 1
+    pub offsets_check_interval_ms: u64,
+    /// `offsets.topic.num.partitions`, at least 1
+    pub topic_partitions: i32,
+    /// `offsets.topic.segment.bytes`, at least 1
+    pub topic_segment_bytes: u32,
 }
 
 /// Share of the machine's memory that requests take unless told otherwise: one over this.
@@ -148,6 +173,17 @@ impl BrokerSettings {
                 io_buffer_bytes: read.size("log.cleaner.io.buffer.size")?,
                 io_max_bytes_per_second: read.double("log.cleaner.io.max.bytes.per.second")?,
                 backoff_ms: read.long("log.cleaner.backoff.ms")?,
+            },
+            groups: GroupSettings {
+                session_timeout_min_ms: read.long("group.min.session.timeout.ms")?,
+                session_timeout_max_ms: read.long("group.max.session.timeout.ms")?,
+                initial_rebalance_delay_ms: read.long("group.initial.rebalance.delay.ms")?,
+                members_max: read.size("group.max.size")?,
+                offset_metadata_bytes_max: read.size("offset.metadata.max.bytes")?,
+                offsets_retention_minutes: read.size("offsets.retention.minutes")?,
+                offsets_check_interval_ms: read.long("offsets.retention.check.interval.ms")?,
+                topic_partitions: read.int("offsets.topic.num.partitions")?,
+                topic_segment_bytes: read.size("offsets.topic.segment.bytes")?,
             },
             producer_expiration_ms: read.long("producer.id.expiration.ms")?,
             producer_expiration_check_interval_ms: read.long("producer.id.expiration.check.interval.ms")?,

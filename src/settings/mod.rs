@@ -30,7 +30,7 @@ mod value;
 pub use alter::{
     AlterError, BrokerTarget, Change, Op, broker_changes, broker_replacement, topic_changes, topic_replacement,
 };
-pub use broker::{BrokerSettings, CleanerSettings, Durability};
+pub use broker::{BrokerSettings, CleanerSettings, Durability, GroupSettings};
 pub use key::{Check, Key, Kind, Scope, State, WIRE_KIND_UNKNOWN};
 pub use keys::{broker_key, broker_keys, topic_key, topic_keys};
 pub use layers::{Layers, Origin, Overrides, Resolved, Source, StaticValue, Statics, Synonym};

@@ -1,0 +1,111 @@
+//! Where groups live.
+
+use crate::base::PartitionIndex;
+use crate::coordinator::{AskError, Coordinator, Machine};
+use crate::handlers::topics::{NewTopic, Topics};
+use crate::metadata::{CommitError, Configs, Refusal, Topic};
+use crate::partition::Partition;
+use crate::wire::ErrorCode;
+use futures_util::future::join_all;
+use std::sync::Arc;
+
+/// The topic of committed offsets and groups.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// The groups of this broker: every partition of the topic is led here.
+pub struct Groups<M: Machine> {
+    topics: Arc<Topics>,
+    coordinator: Coordinator<M>,
+}
+
+impl<M: Machine> Groups<M> {
+    /// Groups whose machines are the coordinator's.
+    pub fn new(topics: Arc<Topics>, coordinator: Coordinator<M>) -> Groups<M> {
+        Groups { topics, coordinator }
+    }
+
+    /// The topic, made when there is none yet. Its files come with its records.
+    pub async fn ensure_topic(&self) -> Result<Arc<Topic>, CommitError> {
+        if let Some(topic) = self.topics.image().topic(OFFSETS_TOPIC) {
+            return Ok(topic.clone());
+        }
+        let settings = &self.topics.configs().broker().groups;
+        let configs = [
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", "producer".to_owned()),
+            ("segment.bytes", settings.topic_segment_bytes.to_string()),
+        ];
+        let configs: Configs = configs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let new = NewTopic { name: OFFSETS_TOPIC.into(), partitions: settings.topic_partitions, configs };
+        match self.topics.create(vec![new]).await.pop().expect("one answer for one topic") {
+            Err(CommitError::Refused(Refusal::TopicExists { .. })) => {
+                let image = self.topics.image();
+                Ok(image.topic(OFFSETS_TOPIC).ok_or(CommitError::Closed)?.clone())
+            }
+            made => made,
+        }
+    }
+
+    /// Loads every machine that has records: from here on the sessions of their members run.
+    pub fn start(&self) {
+        for partition in self.partitions() {
+            let marks = partition.watermarks();
+            if marks.end > marks.log_start {
+                self.coordinator.start(&partition);
+            }
+        }
+    }
+
+    /// Asks the machine of a group.
+    pub async fn ask(&self, group: &str, command: M::Command) -> Result<M::Reply, ErrorCode> {
+        let topic = self.ensure_topic().await.map_err(|error| {
+            tracing::warn!(%error, "{OFFSETS_TOPIC} could not be made");
+            ErrorCode::CoordinatorNotAvailable
+        })?;
+        let index = partition_of(group, topic.partitions);
+        let partition = self.topics.partition(&self.topics.image(), &topic, index);
+        let partition = partition.ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        self.coordinator.ask(&partition, command).await.map_err(code)
+    }
+
+    /// Asks the machines of all partitions that have records, at once.
+    pub async fn ask_all(&self, command: impl Fn() -> M::Command) -> Vec<Result<M::Reply, ErrorCode>> {
+        let partitions = self.partitions();
+        let asked = partitions.iter().filter(|partition| partition.watermarks().end.0 > 0);
+        join_all(asked.map(async |partition| self.coordinator.ask(partition, command()).await.map_err(code))).await
+    }
+
+    fn partitions(&self) -> Vec<Arc<Partition>> {
+        let image = self.topics.image();
+        let Some(topic) = image.topic(OFFSETS_TOPIC) else { return Vec::new() };
+        (0..topic.partitions).filter_map(|index| self.topics.partition(&image, topic, PartitionIndex(index))).collect()
+    }
+}
+
+fn code(error: AskError) -> ErrorCode {
+    match error {
+        AskError::Loading => ErrorCode::CoordinatorLoadInProgress,
+        AskError::Unavailable => ErrorCode::CoordinatorNotAvailable,
+    }
+}
+
+/// The partition of a group, as Kafka has it: tools look for a group's records there. Java's hash of the name's UTF-16, its
+/// absolute value, modulo the partitions.
+pub fn partition_of(group: &str, partitions: i32) -> PartitionIndex {
+    let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    // Java's own absolute value of the least number is negative; Kafka takes 0 for it.
+    PartitionIndex(hash.checked_abs().unwrap_or(0) % partitions.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Java: "".hashCode() is 0, "a" 97, "hello" 99162322, "é" 233, "😀" 1772899, "polygenelubricants" the least number.
+    #[test]
+    fn a_group_is_where_kafka_has_it() {
+        for (group, partition) in [("", 0), ("a", 47), ("hello", 22), ("é", 33), ("😀", 49), ("polygenelubricants", 0)] {
+            assert_eq!(partition_of(group, 50), PartitionIndex(partition), "{group}");
+        }
+    }
+}
