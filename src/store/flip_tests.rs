@@ -178,7 +178,7 @@ fn sequenced(sent: &BTreeMap<TopicPartition, Vec<(BatchHeader, Bytes)>>, topic: 
     let producer = BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), Sequence(next));
     let value = [number as u8; 90];
     let time = |record: i32| Timestamp(WALL.0 + i64::from(number / 7 * 1000 + record));
-    let key = (topic == COMPACTED).then(|| [(number % KEYS) as u8]);
+    let key = (topic == COMPACTED).then_some([(number % KEYS) as u8]);
     let key = key.as_ref().map(|key| key.as_slice());
     (0..number % 3 + 1).fold(producer, |batch, record| batch.push(time(record), key, Some(&value))).build()
 }

@@ -215,7 +215,7 @@ impl Round<'_> {
     ) -> Result<(), RoundError> {
         self.check_room(segments)?;
         let mut target = Target::new(self.log, self.settings, segments);
-        let written = self.write(segments, &mut target, compactor).and_then(|()| target.finish(next));
+        let written = self.write(segments, &mut target, compactor).and_then(|()| target.finish(self, next));
         let (noted, entries) = match written {
             Ok(None) => return Ok(()),
             Ok(Some(written)) => written,
@@ -244,7 +244,7 @@ impl Round<'_> {
                 out.clear();
                 let verdict = compactor.batch(header, batch, &mut out);
                 let is_same = matches!(verdict, Verdict::Copied | Verdict::Unreadable(_));
-                target.add(&out, is_same)?;
+                target.add(round, &out, is_same)?;
                 round.pace.took(out.len() as u64);
                 Ok(true)
             })?;
@@ -283,12 +283,12 @@ impl<'a> Target<'a> {
     }
 
     /// Adds what is left of a batch, and whether that is all of it.
-    fn add(&mut self, left: &[u8], is_same: bool) -> Result<(), RoundError> {
+    fn add(&mut self, round: &mut Round<'_>, left: &[u8], is_same: bool) -> Result<(), RoundError> {
         if is_same && self.same.is_some() {
             self.same_bytes += left.len() as u64;
             return Ok(());
         }
-        let writing = self.writing()?;
+        let writing = self.writing(round)?;
         if !left.is_empty() {
             writing.push(left).map_err(RoundError::Write)?;
         }
@@ -296,14 +296,14 @@ impl<'a> Target<'a> {
     }
 
     /// The new segment, with what was the same so far.
-    fn writing(&mut self) -> Result<&mut CleanedSegment<'a>, RoundError> {
+    fn writing(&mut self, round: &mut Round<'_>) -> Result<&mut CleanedSegment<'a>, RoundError> {
         let writing = match self.writing.take() {
             Some(writing) => writing,
             None => {
                 let mut writing = CleanedSegment::begin(&self.log.log, self.base, self.round, self.interval_bytes)
                     .map_err(RoundError::Write)?;
                 if let Some(same) = self.same.take() {
-                    copy(&same, self.same_bytes, &mut writing)?;
+                    copy(round, &same, self.same_bytes, &mut writing)?;
                 }
                 writing
             }
@@ -312,11 +312,11 @@ impl<'a> Target<'a> {
     }
 
     /// What was written; none when the group stays as it is.
-    fn finish(&mut self, next: Offset) -> Result<Option<Finished>, RoundError> {
+    fn finish(&mut self, round: &mut Round<'_>, next: Offset) -> Result<Option<Finished>, RoundError> {
         if self.same.is_some() {
             return Ok(None);
         }
-        self.writing()?;
+        self.writing(round)?;
         let writing = self.writing.take().expect("it was begun");
         writing.finish(next).map(Some).map_err(RoundError::Write)
     }
@@ -328,12 +328,14 @@ impl<'a> Target<'a> {
 }
 
 /// Copies the batches that lie before `end`.
-fn copy(from: &Segment, end: u64, to: &mut CleanedSegment<'_>) -> Result<(), RoundError> {
+fn copy(round: &mut Round<'_>, from: &Segment, end: u64, to: &mut CleanedSegment<'_>) -> Result<(), RoundError> {
     let mut walk = Walk::new(from, 0, end);
     loop {
+        round.check_end()?;
         match walk.next_batch() {
             Ok(Some((_, batch, _))) => {
                 to.push(&batch).map_err(RoundError::Write)?;
+                round.pace.took(2 * batch.len() as u64);
             }
             Ok(None) => return Ok(()),
             Err(WalkError::Io(error)) => return Err(RoundError::Io(error)),
