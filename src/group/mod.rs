@@ -1,12 +1,14 @@
 //! Floor 8: consumer groups: the pure machine of one partition of `__consumer_offsets`, and its record formats.
 //!
 //! - [`command`]: what the machine is asked and what it answers, without any wire version.
-//! - [`error`]: why it refuses.
+//! - [`error`]: why it refuses. [`machine`]: [`GroupMachine`]: groups and offsets under one roof.
 //!
 //! Nothing here knows the wire, tokio, files or a clock: time and chance come with the commands. Kafka's own
 //! `GroupCoordinatorService` (4.4) is the reference for what happens; KIP-62, 98, 345, 394, 429, 559, 800, 814.
 
 pub mod command;
 pub mod error;
+mod machine;
 
 pub use error::GroupError;
+pub use machine::GroupMachine;

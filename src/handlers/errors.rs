@@ -1,6 +1,7 @@
 //! Domain errors as Kafka's codes: the only place, apart from single handlers, where one becomes the other. Every match
 //! is exhaustive, so that a new error asks for its code here.
 
+use crate::group::GroupError;
 use crate::log;
 use crate::metadata::{CommitError, Refusal};
 use crate::partition::{AckError, AppendError, DeleteError, EpochError, ReadError};
@@ -29,6 +30,31 @@ pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
         | BatchError::Sequence { .. }
         | BatchError::Record { .. } => ErrorCode::InvalidRecord,
         BatchError::Codec { .. } => ErrorCode::UnsupportedCompressionType,
+    }
+}
+
+/// Why a group refuses.
+pub(super) fn of_group(error: GroupError) -> ErrorCode {
+    match error {
+        GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupError::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+        GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+        GroupError::UnknownMemberId => ErrorCode::UnknownMemberId,
+        GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,
+        GroupError::FencedInstanceId => ErrorCode::FencedInstanceId,
+        GroupError::IllegalGeneration => ErrorCode::IllegalGeneration,
+        GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupError::InconsistentGroupProtocol => ErrorCode::InconsistentGroupProtocol,
+        GroupError::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+        GroupError::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
+        // As Kafka turns a record that is too large for its topic.
+        GroupError::StateTooLarge => ErrorCode::UnknownServerError,
+        GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+        GroupError::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+        GroupError::UnknownTopicOrPartition => ErrorCode::UnknownTopicOrPartition,
+        GroupError::UnknownTopicId => ErrorCode::UnknownTopicId,
+        GroupError::UnstableOffsetCommit => ErrorCode::UnstableOffsetCommit,
+        GroupError::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
     }
 }
 

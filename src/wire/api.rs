@@ -14,7 +14,15 @@ macro_rules! apis {
             Fetch = 1, FetchRequest, 4..=18, 4, 12, false;
             ListOffsets = 2, ListOffsetsRequest, 1..=10, 1, 6, false;
             Metadata = 3, MetadataRequest, 0..=13, 0, 9, false;
+            OffsetCommit = 8, OffsetCommitRequest, 2..=10, 2, 8, false;
+            OffsetFetch = 9, OffsetFetchRequest, 1..=10, 1, 6, false;
             FindCoordinator = 10, FindCoordinatorRequest, 0..=6, 0, 3, false;
+            JoinGroup = 11, JoinGroupRequest, 0..=9, 0, 6, false;
+            Heartbeat = 12, HeartbeatRequest, 0..=4, 0, 4, false;
+            LeaveGroup = 13, LeaveGroupRequest, 0..=5, 0, 4, false;
+            SyncGroup = 14, SyncGroupRequest, 0..=5, 0, 4, false;
+            DescribeGroups = 15, DescribeGroupsRequest, 0..=6, 0, 5, false;
+            ListGroups = 16, ListGroupsRequest, 0..=5, 0, 3, false;
             ApiVersions = 18, ApiVersionsRequest, 0..=5, 0, 3, true;
             CreateTopics = 19, CreateTopicsRequest, 2..=7, 2, 5, false;
             DeleteTopics = 20, DeleteTopicsRequest, 1..=6, 1, 4, false;
@@ -28,8 +36,10 @@ macro_rules! apis {
             AlterConfigs = 33, AlterConfigsRequest, 0..=2, 0, 2, false;
             DescribeLogDirs = 35, DescribeLogDirsRequest, 1..=4, 1, 2, false;
             CreatePartitions = 37, CreatePartitionsRequest, 0..=3, 0, 2, false;
+            DeleteGroups = 42, DeleteGroupsRequest, 0..=2, 0, 2, false;
             IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, 0..=1, 0, 1, false;
             ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, 0..=0, 0, 0, false;
+            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, 32767, false;
             DescribeClientQuotas = 48, DescribeClientQuotasRequest, 0..=1, 0, 1, false;
             DescribeQuorum = 55, DescribeQuorumRequest, 0..=2, 0, 0, false;
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;

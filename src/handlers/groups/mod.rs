@@ -6,6 +6,40 @@
 //! durable. Nothing is asked of a coordinator for longer than a client may be made to wait; a connection that ends gives up
 //! its answer, not what it asked for.
 
+pub(super) mod delete_groups;
+pub(super) mod describe_groups;
+pub(super) mod heartbeat;
+pub(super) mod join_group;
+pub(super) mod leave_group;
+pub(super) mod list_groups;
+pub(super) mod offset_commit;
+pub(super) mod offset_delete;
+pub(super) mod offset_fetch;
 mod place;
+pub(super) mod sync_group;
 
 pub use place::Groups;
+
+use crate::group::command::{GroupState, Name};
+use crate::wire::Str;
+
+/// A copy of a name: groups hold no network buffer.
+fn name(name: &Str) -> Name {
+    name.as_str().into()
+}
+
+/// As [`name`]; none is empty.
+fn names(name: Option<&str>) -> Name {
+    name.unwrap_or_default().into()
+}
+
+/// Kafka's name for a state.
+fn state(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Empty => "Empty",
+        GroupState::PreparingRebalance => "PreparingRebalance",
+        GroupState::CompletingRebalance => "CompletingRebalance",
+        GroupState::Stable => "Stable",
+        GroupState::Dead => "Dead",
+    }
+}

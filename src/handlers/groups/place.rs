@@ -1,7 +1,9 @@
 //! Where groups live.
 
-use crate::base::PartitionIndex;
-use crate::coordinator::{AskError, Coordinator, Machine};
+use crate::base::{Clock, PartitionIndex};
+use crate::coordinator::{AskError, Coordinator};
+use crate::group::GroupMachine;
+use crate::group::command::{Command, Reply};
 use crate::handlers::topics::{NewTopic, Topics};
 use crate::metadata::{CommitError, Configs, Refusal, Topic};
 use crate::partition::Partition;
@@ -10,17 +12,20 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 
 /// The topic of committed offsets and groups.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// The groups of this broker: every partition of the topic is led here.
-pub struct Groups<M: Machine> {
+pub struct Groups {
     topics: Arc<Topics>,
-    coordinator: Coordinator<M>,
+    coordinator: Coordinator<GroupMachine>,
 }
 
-impl<M: Machine> Groups<M> {
-    /// Groups whose machines are the coordinator's.
-    pub fn new(topics: Arc<Topics>, coordinator: Coordinator<M>) -> Groups<M> {
+impl Groups {
+    /// The groups that `topics` has records of. Nothing is loaded before [`Groups::start`], or the first question.
+    pub fn new(topics: Arc<Topics>, clock: Arc<dyn Clock>) -> Groups {
+        let settings = topics.configs().broker().groups.clone();
+        let make = Box::new(move |_| GroupMachine::new(&settings));
+        let coordinator = Coordinator::new(topics.partitions().clone(), clock, make);
         Groups { topics, coordinator }
     }
 
@@ -57,7 +62,7 @@ impl<M: Machine> Groups<M> {
     }
 
     /// Asks the machine of a group.
-    pub async fn ask(&self, group: &str, command: M::Command) -> Result<M::Reply, ErrorCode> {
+    pub async fn ask(&self, group: &str, command: Command) -> Result<Reply, ErrorCode> {
         let topic = self.ensure_topic().await.map_err(|error| {
             tracing::warn!(%error, "{OFFSETS_TOPIC} could not be made");
             ErrorCode::CoordinatorNotAvailable
@@ -69,7 +74,7 @@ impl<M: Machine> Groups<M> {
     }
 
     /// Asks the machines of all partitions that have records, at once.
-    pub async fn ask_all(&self, command: impl Fn() -> M::Command) -> Vec<Result<M::Reply, ErrorCode>> {
+    pub async fn ask_all(&self, command: impl Fn() -> Command) -> Vec<Result<Reply, ErrorCode>> {
         let partitions = self.partitions();
         let asked = partitions.iter().filter(|partition| partition.watermarks().end.0 > 0);
         join_all(asked.map(async |partition| self.coordinator.ask(partition, command()).await.map_err(code))).await
@@ -104,7 +109,8 @@ mod tests {
     /// Java: "".hashCode() is 0, "a" 97, "hello" 99162322, "é" 233, "😀" 1772899, "polygenelubricants" the least number.
     #[test]
     fn a_group_is_where_kafka_has_it() {
-        for (group, partition) in [("", 0), ("a", 47), ("hello", 22), ("é", 33), ("😀", 49), ("polygenelubricants", 0)] {
+        for (group, partition) in [("", 0), ("a", 47), ("hello", 22), ("é", 33), ("😀", 49), ("polygenelubricants", 0)]
+        {
             assert_eq!(partition_of(group, 50), PartitionIndex(partition), "{group}");
         }
     }

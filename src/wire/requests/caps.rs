@@ -24,3 +24,15 @@ pub const COORDINATORS_MAX: u32 = 10_000;
 
 /// Parts of a quota filter.
 pub const QUOTA_COMPONENTS_MAX: u32 = 1_000;
+
+/// Groups of one request.
+pub const GROUPS_MAX: u32 = 10_000;
+
+/// Members of one group in one request.
+pub const MEMBERS_MAX: u32 = 100_000;
+
+/// Protocols that a member offers.
+pub const PROTOCOLS_MAX: u32 = 1_000;
+
+/// States or types that groups are filtered by.
+pub const GROUP_FILTERS_MAX: u32 = 1_000;

@@ -4,6 +4,7 @@
 //! - [`cluster`]: who is there: Metadata, FindCoordinator, ApiVersions and the Describe requests of a cluster.
 //! - [`topics`]: CreateTopics, DeleteTopics, CreatePartitions. [`configs`]: the three of them.
 //! - [`offsets`]: ListOffsets, DeleteRecords, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
+//! - [`groups`]: members of classic groups. [`group_offsets`]: what groups keep. [`group_admin`]: groups from outside.
 //! - [`caps`]: the most elements of each kind of array.
 //!
 //! Produce and Fetch are declared beside their answers, in [`super::produce`] and [`super::fetch`].
@@ -15,6 +16,9 @@ pub mod caps;
 pub mod cluster;
 pub mod configs;
 pub(in crate::wire) mod define;
+pub mod group_admin;
+pub mod group_offsets;
+pub mod groups;
 pub mod offsets;
 pub mod producers;
 #[cfg(test)]
@@ -30,6 +34,9 @@ pub use cluster::{
     MetadataRequest,
 };
 pub use configs::{AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+pub use group_admin::{DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest};
+pub use group_offsets::{OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest};
+pub use groups::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
 pub use offsets::{DeleteRecordsRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
 pub use producers::InitProducerIdRequest;
 pub use topics::{CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest};

@@ -1,11 +1,11 @@
 //! Our requests as those of the codec crate: its encoder is the oracle of our decoder.
 
-use super::{Request, acls, cluster, configs, offsets, producers, topics};
+use super::{Request, acls, cluster, configs, group_admin, group_offsets, groups, offsets, producers, topics};
 use crate::base::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId};
 use crate::wire::field::Field;
 use crate::wire::{Array, Str, fetch, produce};
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{self as kafka, BrokerId, TopicName, TransactionalId};
+use kafka_protocol::messages::{self as kafka, BrokerId, GroupId, TopicName, TransactionalId};
 use kafka_protocol::protocol::Encodable;
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ scalars! {
     Str => Str, value -> value;
     Str => TopicName, value -> TopicName(value);
     Str => TransactionalId, value -> TransactionalId(value);
+    Str => GroupId, value -> GroupId(value);
     Bytes => Bytes, value -> value;
     Uuid => Uuid, value -> value;
     TopicId => Uuid, value -> value.0;
@@ -99,6 +100,42 @@ twins! {
     offsets::OffsetForLeaderPartition => kafka::offset_for_leader_epoch_request::OffsetForLeaderPartition {
         partition, current_leader_epoch, leader_epoch
     }
+    groups::JoinGroupRequest => kafka::JoinGroupRequest {
+        group_id, session_timeout_ms, rebalance_timeout_ms, member_id, group_instance_id, protocol_type, protocols, reason
+    }
+    groups::JoinGroupRequestProtocol => kafka::join_group_request::JoinGroupRequestProtocol { name, metadata }
+    groups::SyncGroupRequest => kafka::SyncGroupRequest {
+        group_id, generation_id, member_id, group_instance_id, protocol_type, protocol_name, assignments
+    }
+    groups::SyncGroupRequestAssignment => kafka::sync_group_request::SyncGroupRequestAssignment { member_id, assignment }
+    groups::HeartbeatRequest => kafka::HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
+    groups::LeaveGroupRequest => kafka::LeaveGroupRequest { group_id, member_id, members }
+    groups::MemberIdentity => kafka::leave_group_request::MemberIdentity { member_id, group_instance_id, reason }
+    group_offsets::OffsetCommitRequest => kafka::OffsetCommitRequest {
+        group_id, generation_id_or_member_epoch, member_id, group_instance_id, retention_time_ms, topics
+    }
+    group_offsets::OffsetCommitRequestTopic => kafka::offset_commit_request::OffsetCommitRequestTopic { name, partitions }
+    group_offsets::OffsetCommitRequestPartition => kafka::offset_commit_request::OffsetCommitRequestPartition {
+        partition_index, committed_offset, committed_leader_epoch, committed_metadata
+    }
+    group_offsets::OffsetFetchRequest => kafka::OffsetFetchRequest { group_id, topics, groups, require_stable }
+    group_offsets::OffsetFetchRequestTopic => kafka::offset_fetch_request::OffsetFetchRequestTopic {
+        name, partition_indexes
+    }
+    group_offsets::OffsetFetchRequestGroup => kafka::offset_fetch_request::OffsetFetchRequestGroup {
+        group_id, member_id, member_epoch, topics
+    }
+    group_offsets::OffsetFetchRequestTopics => kafka::offset_fetch_request::OffsetFetchRequestTopics {
+        name, partition_indexes
+    }
+    group_offsets::OffsetDeleteRequest => kafka::OffsetDeleteRequest { group_id, topics }
+    group_offsets::OffsetDeleteRequestTopic => kafka::offset_delete_request::OffsetDeleteRequestTopic { name, partitions }
+    group_offsets::OffsetDeleteRequestPartition => kafka::offset_delete_request::OffsetDeleteRequestPartition {
+        partition_index
+    }
+    group_admin::DescribeGroupsRequest => kafka::DescribeGroupsRequest { groups, include_authorized_operations }
+    group_admin::ListGroupsRequest => kafka::ListGroupsRequest { states_filter, types_filter }
+    group_admin::DeleteGroupsRequest => kafka::DeleteGroupsRequest { groups_names }
     cluster::MetadataRequest => kafka::MetadataRequest {
         topics, allow_auto_topic_creation, include_cluster_authorized_operations, include_topic_authorized_operations
     }
