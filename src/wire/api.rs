@@ -39,7 +39,7 @@ macro_rules! apis {
             DeleteGroups = 42, DeleteGroupsRequest, 0..=2, 0, 2, false;
             IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, 0..=1, 0, 1, false;
             ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, 0..=0, 0, 0, false;
-            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, 32767, false;
+            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, 1, false;
             DescribeClientQuotas = 48, DescribeClientQuotasRequest, 0..=1, 0, 1, false;
             DescribeQuorum = 55, DescribeQuorumRequest, 0..=2, 0, 0, false;
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;

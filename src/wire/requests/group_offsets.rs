@@ -49,7 +49,7 @@ request! {
         /// The group, up to version 7.
         group_id: Str [in ..=7];
         /// Its topics, up to version 7; null (from version 2 on) for all.
-        topics: Option<Array<OffsetFetchRequestTopic>> [in ..=7] [null 2..] [max TOPICS_MAX];
+        topics: Option<Array<OffsetFetchRequestTopic>> [in ..=7] [null 2..] [max TOPICS_MAX] = Some(Array::default());
         /// The groups, from version 8 on.
         groups: Array<OffsetFetchRequestGroup> [in 8..] [max GROUPS_MAX];
         /// Whether an offset of an open transaction makes its partition unstable (KIP-447).
