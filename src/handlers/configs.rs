@@ -151,10 +151,13 @@ pub fn topic_log_settings(
 /// What a log is told of its topic's settings.
 pub fn log_settings(topic: &TopicSettings, broker: &BrokerSettings) -> LogSettings {
     let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    // What waits for compaction must be sealed in time (KIP-354).
+    let lag_max = (topic.cleanup.compact && topic.max_compaction_lag_ms > 0).then_some(topic.max_compaction_lag_ms);
+    let segment_ms = lag_max.map_or(topic.segment_ms, |lag| lag.min(topic.segment_ms));
     LogSettings {
         segment_bytes: topic.segment_bytes,
-        segment_ms: ms(topic.segment_ms),
-        segment_jitter_ms: ms(topic.segment_jitter_ms),
+        segment_ms: ms(segment_ms),
+        segment_jitter_ms: ms(topic.segment_jitter_ms.min(segment_ms)),
         index_interval_bytes: topic.index_interval_bytes,
         index_bytes: topic.index_bytes_max,
         max_message_bytes: topic.message_bytes_max,

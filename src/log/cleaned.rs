@@ -56,7 +56,8 @@ impl<'a> CleanedSegment<'a> {
         let header = BatchHeader::parse(batch).map_err(io::Error::other)?;
         let size = self.written + (self.pending.len() + batch.len()) as u64;
         if size > u64::from(SEGMENT_BYTES_MAX) {
-            return Err(io::Error::other(format!("the compacted segment {} would have {size} bytes", self.base)));
+            let why = format!("the compacted segment {} would have {size} bytes", self.base);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
         }
         self.heads.add(&header);
         self.indexes.add(&header, self.interval_bytes);
@@ -99,6 +100,11 @@ fn path(log: &Log, base: Offset, suffix: &str, round: u64) -> PathBuf {
 }
 
 fn create(log: &Log, base: Offset, suffix: &str, round: u64) -> io::Result<Arc<dyn File>> {
+    // Held while the file is opened: the directory of this name may be the next topic's.
+    let is_away = log.is_away.lock();
+    if *is_away {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the partition was deleted"));
+    }
     let file = log.env.disk.open(&path(log, base, suffix, round), Open::Create)?;
     file.set_len(0)?;
     Ok(file)
@@ -112,4 +118,12 @@ fn put<E: Entry>(log: &Log, base: Offset, suffix: &str, round: u64, entries: &[E
         file.write_at(&[IoSlice::new(&bytes)], 0)?;
     }
     synced(file.sync_data())
+}
+
+#[cfg(test)]
+impl CleanedSegment<'_> {
+    /// As if so many bytes had been written.
+    pub(crate) fn pretend_size_for_tests(&mut self, bytes: u64) {
+        self.written = bytes;
+    }
 }

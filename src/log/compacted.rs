@@ -30,6 +30,9 @@ pub const CLEANED: &str = ".cleaned";
 /// The file while it is written.
 pub const TEMPORARY: &str = "compacted.tmp";
 
+/// Largest one that is read, bytes: a line has about a hundred, and segments are counted in thousands.
+pub const BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 const START: &str = "magic=ottla-compacted\nversion=1\n";
 
 /// A segment that a compaction has written.

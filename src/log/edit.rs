@@ -58,9 +58,26 @@ impl Log {
         }
         let mut next = edits.clone();
         next.put(new.noted);
-        self.note(&mut edits, next, clean)?;
+        if let Err(error) = self.note(&mut edits, next, clean) {
+            return Err(self.not_noted(&edits, &new.noted, error));
+        }
         // From here on it counts.
         self.put_in_place(&new).map_err(SwapError::HalfDone)
+    }
+
+    /// What could not be noted goes, lest it take up the room that a full disk has not. But the note may have taken its name
+    /// before the failure: then the next start goes by it, and nobody may touch the files that it names.
+    fn not_noted(&self, edits: &Compacted, noted: &CompactedSegment, error: io::Error) -> SwapError {
+        let there = self.env.disk.read_whole(&self.dir().join(compacted::FILE_NAME), compacted::BYTES_MAX);
+        let is_old = match there {
+            Ok(bytes) => bytes == edits.encode().as_bytes(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound && *edits == Compacted::default(),
+        };
+        match is_old.then(|| self.discard_cleaned(noted)) {
+            None => SwapError::HalfDone(error),
+            Some(Ok(())) => SwapError::Io(error),
+            Some(Err(error)) => SwapError::Io(error),
+        }
     }
 
     fn put_in_place(&self, new: &Replacement) -> io::Result<()> {
@@ -90,8 +107,13 @@ impl Log {
         Ok(self.note(&mut edits, next, Some(clean))?)
     }
 
-    /// Removes the cleaned files of a round that did not come to count.
+    /// Removes the cleaned files of a round that did not come to count. Nothing happens when the directory went with its
+    /// topic: the next one of its name has files of the same names.
     pub fn discard_cleaned(&self, noted: &CompactedSegment) -> io::Result<()> {
+        let is_away = self.is_away.lock();
+        if *is_away {
+            return Ok(());
+        }
         [names::LOG, names::INDEX, names::TIME_INDEX].into_iter().try_for_each(|suffix| {
             let path = self.dir().join(cleaned_name(noted.base, suffix, noted.round));
             remove_if_there(&*self.env.disk, &path)

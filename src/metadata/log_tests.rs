@@ -20,7 +20,7 @@ use std::time::Duration;
 const IMPATIENT: Patience =
     Patience { request: Duration::from_millis(50), attempts: 3, pause: Duration::from_millis(1) };
 
-fn config(bucket: &Bucket, node: i32, snapshot_every: u64) -> MetadataConfig {
+pub(super) fn config(bucket: &Bucket, node: i32, snapshot_every: u64) -> MetadataConfig {
     let mut chance = Chance::new(node as u64 + 1);
     MetadataConfig {
         bucket: bucket.clone(),
@@ -35,7 +35,7 @@ async fn open(bucket: &Bucket) -> MetadataLog {
     MetadataLog::open(config(bucket, 1, 128)).await.unwrap()
 }
 
-fn in_memory() -> (FaultyStore, Bucket) {
+pub(super) fn in_memory() -> (FaultyStore, Bucket) {
     let store = FaultyStore::new(Arc::new(InMemory::new()));
     (store.clone(), Bucket::new(Arc::new(store), IMPATIENT))
 }
@@ -54,7 +54,7 @@ fn names(image: &Image) -> BTreeSet<String> {
 }
 
 /// Waits for a snapshot in the background.
-async fn until_there(bucket: &Bucket, key: &str) {
+pub(super) async fn until_there(bucket: &Bucket, key: &str) {
     for _ in 0..2_000 {
         if bucket.exists(key).await.unwrap() {
             return;

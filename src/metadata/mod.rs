@@ -27,6 +27,8 @@ mod format_tests;
 #[cfg(test)]
 mod image_tests;
 #[cfg(test)]
+mod late_tests;
+#[cfg(test)]
 mod log_tests;
 
 pub use change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};

@@ -113,7 +113,12 @@ async fn load_listed(bucket: &Bucket) -> Result<Option<(Loaded, u64)>, ReplayErr
         .buffered(FETCHES_AT_A_TIME);
     loop {
         match bodies.try_next().await {
-            Ok(Some((number, bytes))) => apply(&mut loaded.image, number, &bytes)?,
+            Ok(Some((number, bytes))) => match apply(&mut loaded.image, number, &bytes) {
+                Ok(()) => {}
+                // It may have come late, under a key that was freed since the list was made.
+                Err(_) if newest_snapshot(bucket).await? > newest => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
             Ok(None) => return Ok(Some((loaded, newest))),
             Err(BucketError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -136,7 +141,12 @@ pub(super) async fn catch_up(bucket: &Bucket, image: &mut Image) -> Result<Caugh
     loop {
         let next = image.version + 1;
         match bucket.get(&format::object_key(next), OBJECT_BYTES_MAX as u64).await {
-            Ok(bytes) => apply(image, next, &bytes)?,
+            Ok(bytes) => match apply(image, next, &bytes) {
+                Ok(()) => {}
+                // An object that came late, under a key that was freed, need not fit: it counts for nothing.
+                Err(_) if newest_snapshot(bucket).await? > from => return Ok(CaughtUp::Overtaken),
+                Err(error) => return Err(error.into()),
+            },
             Err(BucketError::NotFound { .. }) => break,
             Err(error) => return Err(error.into()),
         }

@@ -82,7 +82,7 @@ pub struct Counters {
     pub cleaner_removed_records: Counter,
     /// Batches that it could not judge and kept.
     pub cleaner_unreadable_batches: Counter,
-    /// Logs that it gave up on since the start.
+    /// Logs that it gave up on since the start, and that are still there.
     pub uncleanable_logs: Counter,
     /// Memory for offsets by key that is in use, bytes, of the thread that said so last.
     pub cleaner_map_bytes: Counter,

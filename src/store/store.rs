@@ -301,6 +301,9 @@ impl Store {
     /// write, before the removal is queued.
     fn retire(&self, log: &Arc<StoredLog>) {
         log.mark_deleted();
+        if self.core.cleaning.forget(log) {
+            self.core.counters.uncleanable_logs.set(self.core.cleaning.left_alone());
+        }
         self.core.forgotten.lock().push(log.id());
         self.core.queue.push_deleted(log.clone());
     }

@@ -166,11 +166,11 @@ impl<'a> Compactor<'a> {
         };
         if goes {
             let look = Look { removed: u64::from(header.record_count.unsigned_abs()), ..Look::default() };
-            return Ok(self.without_records(header, &look, out));
+            return Ok(self.without_records(header, bytes, &look, out));
         }
         let look = self.look(header, bytes)?;
         if look.kept == 0 {
-            return Ok(self.without_records(header, &look, out));
+            return Ok(self.without_records(header, bytes, &look, out));
         }
         let horizon = match header.delete_horizon() {
             // Retention without end: there is no horizon, and the batch needs no rewriting for one.
@@ -241,13 +241,15 @@ impl<'a> Compactor<'a> {
         Ok(rewriter.finish(out)?)
     }
 
-    fn without_records(&mut self, header: &BatchHeader, look: &Look, out: &mut Vec<u8>) -> Verdict {
+    fn without_records(&mut self, header: &BatchHeader, bytes: &[u8], look: &Look, out: &mut Vec<u8>) -> Verdict {
         self.count(look);
         if !self.keeps_header(header) {
             return Verdict::Dropped;
         }
+        let begun = out.len();
         write_empty(header, out);
-        Verdict::Emptied
+        // One that was emptied before stays as it is, and so does a segment that has nothing else.
+        if out[begun..] == *bytes { Verdict::Copied } else { Verdict::Emptied }
     }
 
     /// Whether a batch's header says something that must not be lost: a known producer's last sequence, its epoch if only

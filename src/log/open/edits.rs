@@ -12,9 +12,6 @@ use crate::log::walk::WalkError;
 use std::io;
 use std::path::Path;
 
-/// Largest `compacted` that is read, bytes: a line has about a hundred, and segments are counted in thousands.
-const COMPACTED_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
 /// The files of a segment.
 const FILES: [&str; 3] = [names::LOG, names::INDEX, names::TIME_INDEX];
 
@@ -23,7 +20,7 @@ impl Opening<'_> {
     pub(super) fn finish_edits(&mut self) -> io::Result<()> {
         let path = self.dir.join(compacted::FILE_NAME);
         let there = self.files.contains_key(compacted::FILE_NAME);
-        let bytes = if there { read_optional(&*self.env.disk, &path, COMPACTED_BYTES_MAX)? } else { None };
+        let bytes = if there { read_optional(&*self.env.disk, &path, compacted::BYTES_MAX)? } else { None };
         match bytes.as_deref().map(Compacted::decode) {
             Some(Some(compacted)) => self.compacted = compacted,
             None if !there => {}

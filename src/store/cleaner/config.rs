@@ -17,7 +17,7 @@ pub struct CleanerConfig {
     pub dedupe_buffer_bytes: u64,
     /// How full that memory may get, 0 to 1 (`log.cleaner.io.buffer.load.factor`).
     pub load_factor: f64,
-    /// Most bytes read and written in a second, of each thread (`log.cleaner.io.max.bytes.per.second`).
+    /// Most bytes read and written in a second, of all threads together (`log.cleaner.io.max.bytes.per.second`).
     pub bytes_per_second: f64,
     /// Rest of a thread that found nothing to do (`log.cleaner.backoff.ms`).
     pub backoff: Duration,
@@ -46,9 +46,14 @@ impl CleanerConfig {
         self.threads.min(THREADS_MAX)
     }
 
-    /// A thread's share of the memory, bytes.
+    /// A thread's pace, bytes read and written in a second.
+    pub(super) fn thread_bytes_per_second(&self) -> f64 {
+        self.bytes_per_second / self.threads().max(1) as f64
+    }
+
+    /// A thread's share of the memory, bytes; never more than 2 GiB, as with Kafka.
     pub(super) fn map_bytes(&self) -> u64 {
-        self.dedupe_buffer_bytes / self.threads().max(1) as u64
+        (self.dedupe_buffer_bytes / self.threads().max(1) as u64).min(i32::MAX as u64)
     }
 
     /// A thread's map; none when the memory holds no key.

@@ -5,6 +5,7 @@ use crate::log::compact::{Candidate, ChoosePolicy, LogState, SegmentAge, candida
 use crate::log::{LogSettings, Newest, Segment};
 use crate::store::core::Core;
 use crate::store::stored_log::StoredLog;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A log and what of it is to be compacted.
@@ -15,12 +16,13 @@ pub(super) struct Chosen {
     pub(super) now: Timestamp,
 }
 
-/// The due log with the largest share of dirty bytes; nobody else works at it until it is released.
-pub(super) fn choose(core: &Core, now: Timestamp) -> Option<Chosen> {
+/// The due log with the largest share of dirty bytes, except those in `waiting`; nobody else works at it until it is
+/// released.
+pub(super) fn choose(core: &Core, waiting: &HashSet<u64>, now: Timestamp) -> Option<Chosen> {
     let mut due = Vec::new();
     for log in core.live_logs() {
         let settings = log.settings();
-        if settings.cleanup_compact && core.cleaning.is_free(&log) {
+        if settings.cleanup_compact && !waiting.contains(&log.number) && core.cleaning.is_free(&log) {
             let policy = policy(&settings);
             if let Some(candidate) = look(&log, &policy, now) {
                 due.push(((log, settings), candidate, policy));

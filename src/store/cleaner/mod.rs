@@ -31,6 +31,7 @@ use crate::log::compact::OffsetMap;
 use look::Chosen;
 use pace::Pace;
 use round::RoundError;
+use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,37 +51,48 @@ pub(crate) struct Cleaner {
     config: Arc<CleanerConfig>,
     map: Option<OffsetMap>,
     pace: Pace,
+    /// Numbers of logs that wait for something: tried again when nothing else is to be done, so that the dirtiest of all
+    /// keeps none of the others from its turn.
+    waiting: HashSet<u64>,
 }
 
 impl Cleaner {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let config = core.cleaning.config();
         let pace = Pace::new(core.clone());
-        Cleaner { core, config, map: None, pace }
+        Cleaner { core, config, map: None, pace, waiting: HashSet::new() }
     }
 
-    /// Compacts the log that has the largest dirty part, if one is due.
+    /// Compacts the log that has the largest dirty part, if one is due. One that has to wait gives its turn to the next.
     pub(crate) fn step(&mut self) -> Cleaned {
         self.take_config();
-        if !self.config.enabled || self.core.health.is_final() || self.core.health.is_stopping() {
-            return Cleaned::Nothing;
+        while self.config.enabled && !self.core.health.is_final() && !self.core.health.is_stopping() {
+            let now = self.core.proven_now();
+            let Some(chosen) = look::choose(&self.core, &self.waiting, now) else { break };
+            let log = chosen.log.clone();
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.round(chosen)));
+            self.core.cleaning.release(&log);
+            let cleaned = match outcome {
+                Ok(Ok(())) => {
+                    self.core.counters.cleaner_rounds.add(1);
+                    Cleaned::Log
+                }
+                Ok(Err(error)) => self.given_up(&log, error),
+                Err(_) => {
+                    self.leave_alone(&log, "the cleaner panicked");
+                    Cleaned::Log
+                }
+            };
+            if cleaned == Cleaned::Log {
+                return cleaned;
+            }
+            self.waiting.insert(log.number);
         }
-        let now = self.core.proven_now();
-        let Some(chosen) = look::choose(&self.core, now) else {
-            // Memory is for those who work.
-            self.map = None;
-            self.core.counters.cleaner_map_bytes.set(0);
-            return Cleaned::Nothing;
-        };
-        let log = chosen.log.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.round(chosen)));
-        self.core.cleaning.release(&log);
-        match outcome {
-            Ok(Ok(())) => self.core.counters.cleaner_rounds.add(1),
-            Ok(Err(error)) => return self.given_up(&log, error),
-            Err(_) => self.leave_alone(&log, "the cleaner panicked"),
-        }
-        Cleaned::Log
+        // Memory is for those who work.
+        self.map = None;
+        self.core.counters.cleaner_map_bytes.set(0);
+        self.waiting.clear();
+        Cleaned::Nothing
     }
 
     fn round(&mut self, chosen: Chosen) -> Result<(), RoundError> {
@@ -98,14 +110,16 @@ impl Cleaner {
             self.map = None;
             self.config = config;
         }
-        self.pace.limit(self.config.bytes_per_second);
     }
 
-    /// A round that did not come to its end. What is worth another try is tried after the next rest.
+    /// A round that did not come to its end. What is worth another try is tried after the next rest ([`Cleaned::Nothing`]).
     fn given_up(&self, log: &StoredLog, error: RoundError) -> Cleaned {
         match error {
             // The partition or the broker ends.
             RoundError::Ended => Cleaned::Log,
+            RoundError::Damaged(_) | RoundError::Io(_) | RoundError::Swap(SwapError::Gone) if log.is_deleted() => {
+                Cleaned::Log
+            }
             RoundError::Io(error) | RoundError::Write(error) | RoundError::Swap(SwapError::Io(error))
                 if super::writer::is_full(&error) =>
             {
@@ -119,6 +133,11 @@ impl Cleaner {
             RoundError::Io(error) if is_passing(&error) => {
                 tracing::warn!("compaction of {} is tried again: {error}", log.id());
                 Cleaned::Nothing
+            }
+            // The disk is all right: what is left of the segments is more than a segment may have.
+            RoundError::Write(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                self.leave_alone(log, &error.to_string());
+                Cleaned::Log
             }
             error @ (RoundError::Swap(SwapError::HalfDone(_) | SwapError::Io(_)) | RoundError::Write(_)) => {
                 self.core.fail(&format!("compacting {}: {error}", log.id()));
@@ -137,7 +156,10 @@ impl Cleaner {
     fn leave_alone(&self, log: &StoredLog, why: &str) {
         tracing::error!("{} is not compacted any more until the next start: {why}", log.id());
         self.core.cleaning.leave_alone(log);
-        self.core.counters.uncleanable_logs.add(1);
+        if log.is_deleted() {
+            self.core.cleaning.forget(log);
+        }
+        self.core.counters.uncleanable_logs.set(self.core.cleaning.left_alone());
     }
 }
 

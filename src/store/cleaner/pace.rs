@@ -17,7 +17,6 @@ const WORK_MAX: Duration = Duration::from_millis(200);
 /// The pace of one thread.
 pub(super) struct Pace {
     core: Arc<Core>,
-    bytes_per_second: f64,
     bytes: u64,
     begun: Duration,
     seen_in: u64,
@@ -26,11 +25,7 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(core: Arc<Core>) -> Self {
         let begun = core.clock.monotonic();
-        Pace { core, bytes_per_second: f64::MAX, bytes: 0, begun, seen_in: 0 }
-    }
-
-    pub(super) fn limit(&mut self, bytes_per_second: f64) {
-        self.bytes_per_second = bytes_per_second;
+        Pace { core, bytes: 0, begun, seen_in: 0 }
     }
 
     /// So many bytes were read or written: rests when it is time to.
@@ -44,10 +39,17 @@ impl Pace {
         let taken_in = self.core.counters.bytes_in.get();
         let is_busy = taken_in != self.seen_in;
         self.seen_in = taken_in;
-        let due = Duration::try_from_secs_f64(self.bytes as f64 / self.bytes_per_second.max(1.0)).unwrap_or(REST_MAX);
+        // What is said now: a round may take days, and whoever changes the pace means the one that is under way.
+        let config = self.core.cleaning.config();
+        let per_second = config.thread_bytes_per_second().max(1.0);
+        let due = Duration::try_from_secs_f64(self.bytes as f64 / per_second).unwrap_or(REST_MAX);
         let polite = if is_busy { worked.min(WORK_MAX) } else { Duration::ZERO };
         let mut rest = due.saturating_sub(worked).max(polite);
-        while !rest.is_zero() && !self.core.health.is_stopping() && !self.core.health.is_final() {
+        while !rest.is_zero()
+            && !self.core.health.is_stopping()
+            && !self.core.health.is_final()
+            && Arc::ptr_eq(&config, &self.core.cleaning.config())
+        {
             let some = rest.min(REST_MAX);
             self.core.cleaning.rest(some);
             rest -= some;

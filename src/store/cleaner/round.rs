@@ -74,7 +74,8 @@ struct Round<'a> {
 pub(super) fn round(core: &Core, chosen: Chosen, map: &mut OffsetMap, pace: &mut Pace) -> Result<(), RoundError> {
     let Chosen { log, settings, candidate, now } = chosen;
     let mut round = Round { core, log: &log, settings: &settings, pace };
-    let segments = log.log.segments();
+    // A list of its own: the log's, if held, would hold every segment that is replaced until the round ends.
+    let mut segments = Vec::clone(&log.log.segments());
     let ends: Vec<Offset> = segments.iter().skip(1).map(|segment| segment.base()).collect();
     let sealed = segments.partition_point(|segment| segment.base() < candidate.upto).min(ends.len());
     let plain_bytes_max = settings.decompressed_bytes_max as usize;
@@ -96,22 +97,25 @@ pub(super) fn round(core: &Core, chosen: Chosen, map: &mut OffsetMap, pace: &mut
         last_of_producer: &|producer| last.get(&producer).copied(),
     };
     let mut compactor = Compactor::new(rules, Transactions::new(Vec::new()));
-    let begun = segments[..sealed].partition_point(|segment| segment.base() < end);
-    let sizes: Vec<SegmentSize> = segments[..begun].iter().map(|segment| size(segment)).collect();
+    segments.truncate(segments[..sealed].partition_point(|segment| segment.base() < end));
+    let sizes: Vec<SegmentSize> = segments.iter().map(|segment| size(segment)).collect();
     let limits = GroupLimits {
         segment_bytes: u64::from(settings.segment_bytes),
         index_bytes: u64::from(settings.index_bytes),
         upto: candidate.upto,
     };
     let mut clean = end;
+    let mut segments = segments.into_iter();
     for group in group_by_size(&sizes, &limits) {
-        let (first, next) = (group.start, ends[group.end - 1]);
-        match round.group(&segments[group], next, &mut compactor) {
+        let (base, next) = (sizes[group.start].base, ends[group.end - 1]);
+        // Each goes with its group: an old one that is held keeps its files open, and these keep their room.
+        let old: Vec<Arc<Segment>> = segments.by_ref().take(group.len()).collect();
+        match round.group(old, next, &mut compactor) {
             Ok(()) => {}
             // The log start passed it meanwhile. Whatever of it is still there was not compacted.
             Err(RoundError::Swap(SwapError::Gone)) if !log.log.is_deleted() => {
                 let start = log.log.first_offset().unwrap_or(end);
-                clean = if start < next { clean.min(start.max(segments[first].base())) } else { clean };
+                clean = if start < next { clean.min(start.max(base)) } else { clean };
             }
             Err(error) => return Err(error),
         }
@@ -139,6 +143,11 @@ impl Round<'_> {
     /// The newest data batch of each producer that the log remembers.
     fn last_records(&self) -> HashMap<ProducerId, LastRecord> {
         self.log.last_records()
+    }
+
+    /// A topic that is not to be compacted any more keeps what it has: the round is given up, as Kafka does it.
+    fn check_policy(&self) -> Result<(), RoundError> {
+        if self.log.settings().cleanup_compact { Ok(()) } else { Err(RoundError::Ended) }
     }
 
     fn check_end(&self) -> Result<(), RoundError> {
@@ -186,6 +195,7 @@ impl Round<'_> {
         position: u64,
         mut each: impl FnMut(&mut Self, &BatchHeader, &[u8]) -> Result<bool, RoundError>,
     ) -> Result<(), RoundError> {
+        self.check_policy()?;
         segment.check_heads()?;
         let mut walk = Walk::new(segment, position, segment.written_end());
         loop {
@@ -207,15 +217,10 @@ impl Round<'_> {
     }
 
     /// The second pass over one group, which reaches up to `next`.
-    fn group(
-        &mut self,
-        segments: &[Arc<Segment>],
-        next: Offset,
-        compactor: &mut Compactor<'_>,
-    ) -> Result<(), RoundError> {
-        self.check_room(segments)?;
-        let mut target = Target::new(self.log, self.settings, segments);
-        let written = self.write(segments, &mut target, compactor).and_then(|()| target.finish(self, next));
+    fn group(&mut self, old: Vec<Arc<Segment>>, next: Offset, compactor: &mut Compactor<'_>) -> Result<(), RoundError> {
+        self.check_room(&old)?;
+        let mut target = Target::new(self.log, self.settings, &old);
+        let written = self.write(&old, &mut target, compactor).and_then(|()| target.finish(next));
         let (noted, entries) = match written {
             Ok(None) => return Ok(()),
             Ok(Some(written)) => written,
@@ -226,7 +231,7 @@ impl Round<'_> {
             }
         };
         self.core.counters.cleaner_written_bytes.add(noted.bytes);
-        self.log.log.swap(Replacement { old: segments.to_vec(), noted, entries }, None)?;
+        self.log.log.swap(Replacement { old, noted, entries }, None)?;
         // Else who reads from memory would go on seeing what was compacted away, for as long as nothing else comes in.
         self.log.forget_tail(next);
         Ok(())
@@ -250,6 +255,19 @@ impl Round<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Copies the batches that lie before `end`, as everything is done: at its pace, and no longer than the log lives.
+    fn copy(&mut self, from: &Segment, end: u64, to: &mut CleanedSegment<'_>) -> Result<(), RoundError> {
+        if end == 0 {
+            return Ok(());
+        }
+        let mut copied = 0;
+        self.each(from, 0, |_, _, batch| {
+            to.push(batch).map_err(RoundError::Write)?;
+            copied += batch.len() as u64;
+            Ok(copied < end)
+        })
     }
 
     fn check_room(&self, segments: &[Arc<Segment>]) -> Result<(), RoundError> {
@@ -288,35 +306,34 @@ impl<'a> Target<'a> {
             self.same_bytes += left.len() as u64;
             return Ok(());
         }
-        let writing = self.writing(round)?;
+        let same = self.same.take();
+        let same_bytes = self.same_bytes;
+        let writing = self.writing()?;
+        if let Some(same) = same {
+            round.copy(&same, same_bytes, writing)?;
+        }
         if !left.is_empty() {
             writing.push(left).map_err(RoundError::Write)?;
         }
         Ok(())
     }
 
-    /// The new segment, with what was the same so far.
-    fn writing(&mut self, round: &mut Round<'_>) -> Result<&mut CleanedSegment<'a>, RoundError> {
+    /// The new segment.
+    fn writing(&mut self) -> Result<&mut CleanedSegment<'a>, RoundError> {
         let writing = match self.writing.take() {
             Some(writing) => writing,
-            None => {
-                let mut writing = CleanedSegment::begin(&self.log.log, self.base, self.round, self.interval_bytes)
-                    .map_err(RoundError::Write)?;
-                if let Some(same) = self.same.take() {
-                    copy(round, &same, self.same_bytes, &mut writing)?;
-                }
-                writing
-            }
+            None => CleanedSegment::begin(&self.log.log, self.base, self.round, self.interval_bytes)
+                .map_err(RoundError::Write)?,
         };
         Ok(self.writing.insert(writing))
     }
 
     /// What was written; none when the group stays as it is.
-    fn finish(&mut self, round: &mut Round<'_>, next: Offset) -> Result<Option<Finished>, RoundError> {
+    fn finish(&mut self, next: Offset) -> Result<Option<Finished>, RoundError> {
         if self.same.is_some() {
             return Ok(None);
         }
-        self.writing(round)?;
+        self.writing()?;
         let writing = self.writing.take().expect("it was begun");
         writing.finish(next).map(Some).map_err(RoundError::Write)
     }
@@ -324,24 +341,5 @@ impl<'a> Target<'a> {
     /// What may lie on the disk of it.
     fn begun(&self) -> CompactedSegment {
         CompactedSegment { base: self.base, next: self.base, bytes: 0, round: self.round, heads: 0 }
-    }
-}
-
-/// Copies the batches that lie before `end`.
-fn copy(round: &mut Round<'_>, from: &Segment, end: u64, to: &mut CleanedSegment<'_>) -> Result<(), RoundError> {
-    let mut walk = Walk::new(from, 0, end);
-    loop {
-        round.check_end()?;
-        match walk.next_batch() {
-            Ok(Some((_, batch, _))) => {
-                to.push(&batch).map_err(RoundError::Write)?;
-                round.pace.took(2 * batch.len() as u64);
-            }
-            Ok(None) => return Ok(()),
-            Err(WalkError::Io(error)) => return Err(RoundError::Io(error)),
-            Err(WalkError::Corrupt { position, error }) => {
-                return Err(RoundError::Damaged(SegmentError::Corrupt { file: from.name(), position, error }));
-            }
-        }
     }
 }

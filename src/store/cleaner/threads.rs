@@ -5,7 +5,8 @@ use crate::store::alarm::Alarm;
 use crate::store::core::Core;
 use crate::store::stored_log::StoredLog;
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -62,6 +63,16 @@ impl Cleaning {
         self.left_alone.lock().insert(log.number);
     }
 
+    /// How many logs can't be compacted.
+    pub(crate) fn left_alone(&self) -> u64 {
+        self.left_alone.lock().len() as u64
+    }
+
+    /// The log was deleted: says whether it was one that can't be compacted.
+    pub(crate) fn forget(&self, log: &StoredLog) -> bool {
+        self.left_alone.lock().remove(&log.number)
+    }
+
     /// Sleeps for this time, or until something is to be looked at.
     pub(super) fn rest(&self, time: Duration) {
         self.alarm.sleep(time);
@@ -75,7 +86,8 @@ impl Cleaning {
 /// The running threads.
 #[derive(Default)]
 pub(crate) struct Cleaners {
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// By their numbers.
+    threads: Mutex<BTreeMap<usize, JoinHandle<()>>>,
 }
 
 impl Cleaners {
@@ -93,19 +105,21 @@ impl Cleaners {
 
     fn have(&self, core: &Arc<Core>, wanted: usize) -> io::Result<()> {
         let mut threads = self.threads.lock();
-        let running = threads.iter().take_while(|thread| !thread.is_finished()).count();
-        threads.truncate(running);
-        while threads.len() < wanted {
-            let (core, number) = (core.clone(), threads.len());
-            let name = format!("ottla-clean-{number}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || run(&core, number))?);
+        // One with a number that is not wanted ends after its round, and may be wanted again before.
+        threads.retain(|_, thread| !thread.is_finished());
+        for number in 0..wanted {
+            if let Entry::Vacant(place) = threads.entry(number) {
+                let core = core.clone();
+                let name = format!("ottla-clean-{number}");
+                place.insert(std::thread::Builder::new().name(name).spawn(move || run(&core, number))?);
+            }
         }
         Ok(())
     }
 
     /// Lets each end; what it was at is given up.
     pub(crate) fn finish(&self, core: &Core) {
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        for thread in std::mem::take(&mut *self.threads.lock()).into_values() {
             while !thread.is_finished() {
                 core.cleaning.wake();
                 std::thread::park_timeout(Duration::from_millis(1));

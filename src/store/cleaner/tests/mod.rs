@@ -3,6 +3,8 @@
 mod beside;
 mod crashes;
 mod damage;
+mod giving_up;
+mod holding;
 
 use super::{Cleaned, Cleaner};
 use crate::base::Offset;
