@@ -2,6 +2,9 @@
 //!
 //! - [`command`]: what the machine is asked and what it answers, without any wire version.
 //! - [`error`]: why it refuses. [`machine`]: [`GroupMachine`]: groups and offsets under one roof.
+//! - [`error`]: why it refuses.
+//! - [`offsets`]: the offsets that groups committed.
+//! - [`records`]: Kafka's own records, as bytes.
 //!
 //! Nothing here knows the wire, tokio, files or a clock: time and chance come with the commands. Kafka's own
 //! `GroupCoordinatorService` (4.4) is the reference for what happens; KIP-62, 98, 345, 394, 429, 559, 800, 814.
@@ -9,6 +12,8 @@
 pub mod command;
 pub mod error;
 mod machine;
+pub mod offsets;
+pub mod records;
 
 pub use error::GroupError;
 pub use machine::GroupMachine;
