@@ -7,8 +7,10 @@ use std::time::Duration;
 /// A moment. Both clocks are arguments: a machine reads none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
-    /// What is written into records, and what retention goes by. May step.
+    /// What is written into records. May step.
     pub wall: Timestamp,
+    /// What ages are judged by: never later than what is proven to have passed, whatever the clock says.
+    pub proven: Timestamp,
     /// What timeouts go by. Never goes back.
     pub monotonic: Duration,
 }

@@ -118,7 +118,8 @@ impl<M: Machine> Shard<M> {
     }
 
     fn now(&self) -> Moment {
-        Moment { wall: self.tools.clock.now(), monotonic: self.tools.clock.monotonic() }
+        let Tools { clock, partitions, .. } = &*self.tools;
+        Moment { wall: clock.now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
     }
 
     /// How long until the machine has something to do. Without room it does nothing: nobody is thrown out of a group

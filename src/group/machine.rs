@@ -1,18 +1,143 @@
-//! The machine of a partition of `__consumer_offsets`.
+//! The machine of a partition of `__consumer_offsets`: groups and their offsets under one roof.
 
-use super::command::{Command, Reply};
-use crate::coordinator::{Effects, Machine, Moment, Stored, Ticket};
+use super::classic::{Change, Groups, Out, Settings};
+use super::command::{Command, CommitOffsets, DeleteOffsets, GroupState, Join, JoinReply, Name, Reply};
+use super::offsets::{Expiration, Limits, Offsets};
+use super::records::{self, Decoded, subscription};
+use super::{GroupError, classic};
+use crate::coordinator::{Effects, Machine, Moment, Record, Stored, Ticket};
 use crate::settings::GroupSettings;
 use std::time::Duration;
 
+/// The most that a group's record may take: below what any reader of the topic takes at once.
+const GROUP_RECORD_BYTES_MAX: usize = 1_000_000;
+
+/// The most that the members of one group may say in all, while they join.
+const GROUP_METADATA_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of a name that goes into a record, which has room for 32,767: a member's id is its client's, a hyphen, and a UUID.
+const NAME_BYTES_MAX: usize = i16::MAX as usize - 64;
+
 /// Groups and their offsets, of one partition.
-pub struct GroupMachine {}
+pub struct GroupMachine {
+    groups: Groups,
+    offsets: Offsets,
+    limits: Limits,
+    check_every: Duration,
+    /// When outdated offsets are looked for next.
+    check_at: Duration,
+    /// Records that could not be read, and the first reason.
+    unread: u64,
+}
 
 impl GroupMachine {
     /// An empty one.
-    pub fn new(_: &GroupSettings) -> GroupMachine {
-        GroupMachine {}
+    pub fn new(settings: &GroupSettings) -> GroupMachine {
+        let groups = Settings {
+            session_timeout_min: Duration::from_millis(settings.session_timeout_min_ms),
+            session_timeout_max: Duration::from_millis(settings.session_timeout_max_ms),
+            size_max: usize::try_from(settings.members_max).unwrap_or(usize::MAX),
+            initial_rebalance_delay: Duration::from_millis(settings.initial_rebalance_delay_ms),
+            record_bytes_max: GROUP_RECORD_BYTES_MAX,
+            metadata_bytes_max: GROUP_METADATA_BYTES_MAX,
+        };
+        let limits = Limits {
+            metadata_max: usize::try_from(settings.offset_metadata_bytes_max).unwrap_or(usize::MAX),
+            retention: Duration::from_secs(u64::from(settings.offsets_retention_minutes) * 60),
+        };
+        GroupMachine {
+            groups: Groups::new(groups),
+            offsets: Offsets::default(),
+            limits,
+            check_every: Duration::from_millis(settings.offsets_check_interval_ms),
+            check_at: Duration::MAX,
+            unread: 0,
+        }
     }
+
+    fn join(&mut self, now: Moment, ticket: Ticket, join: &Join, out: &mut Out) {
+        let names = [Some(&join.group), join.instance.as_ref(), Some(&join.client_id), Some(&join.protocol_type)];
+        let protocols = join.protocols.iter().map(|(name, _)| name);
+        if names.into_iter().flatten().chain(protocols).any(|name| name.len() > NAME_BYTES_MAX) {
+            let error = Some(GroupError::StateTooLarge);
+            let member = join.member.clone();
+            let (leader, members) = (Name::from(""), Vec::new());
+            let (protocol_type, protocol, skip_assignment) = (None, None, false);
+            let reply =
+                JoinReply { error, generation: -1, protocol_type, protocol, leader, skip_assignment, member, members };
+            return out.replies.push((ticket, Reply::Join(reply)));
+        }
+        self.groups.join(now, ticket, join, out);
+    }
+
+    fn commit(&mut self, now: Moment, request: &CommitOffsets, written: &mut Vec<Record>) -> Reply {
+        if request.group.len() > NAME_BYTES_MAX {
+            return Reply::CommitOffsets(Err(GroupError::InvalidGroupId));
+        }
+        if let Err(error) = self.groups.check_commit(now, request) {
+            return Reply::CommitOffsets(Err(error));
+        }
+        let (records, results) = self.offsets.commit(now.wall, request, &self.limits);
+        written.extend(records);
+        Reply::CommitOffsets(Ok(results))
+    }
+
+    fn delete_offsets(&mut self, request: &DeleteOffsets, written: &mut Vec<Record>) -> Reply {
+        if request.group.is_empty() {
+            return Reply::DeleteOffsets(Err(GroupError::InvalidGroupId));
+        }
+        if let Err(error) = self.groups.check_delete_offsets(&request.group) {
+            return Reply::DeleteOffsets(Err(error));
+        }
+        let groups = &self.groups;
+        let is_subscribed = |topic: &str| groups.subscribed(&request.group, &topic.into(), subscription::topics);
+        let (records, results) = self.offsets.delete(request, is_subscribed);
+        written.extend(records);
+        Reply::DeleteOffsets(Ok(results))
+    }
+
+    fn delete_group(&mut self, group: &Name, out: &mut Out, written: &mut Vec<Record>) -> Reply {
+        if let Err(error) = self.groups.check_delete(group) {
+            return Reply::DeleteGroup(Err(error));
+        }
+        written.extend(self.offsets.delete_group(group));
+        self.groups.delete(group, out);
+        Reply::DeleteGroup(Ok(()))
+    }
+
+    /// Forgets offsets that nobody asked for in time, and groups that have nothing left.
+    fn expire(&mut self, now: Moment, out: &mut Out, written: &mut Vec<Record>) {
+        let names: Vec<Name> = self.groups.names().cloned().collect();
+        for name in &names {
+            let Some(expiry) = self.groups.expiry(name) else { continue };
+            let topics = self.groups.subscribed_topics(name, subscription::topics);
+            let is_subscribed = |topic: &str| topics.as_ref().is_some_and(|topics| topics.contains(topic));
+            let policy = match (&expiry.protocol_type, expiry.state) {
+                (None, _) => Expiration::Simple,
+                (Some(_), GroupState::Empty) => Expiration::Empty { since: expiry.current_state_timestamp },
+                (Some(_), GroupState::Stable) if topics.is_some() => {
+                    Expiration::Consumer { is_subscribed: &is_subscribed }
+                }
+                (Some(_), _) => Expiration::InUse,
+            };
+            written.extend(self.offsets.expire(now.proven, name, &policy, &self.limits));
+            if !self.offsets.has_offsets(name) {
+                self.groups.delete_if_empty(name, out);
+            }
+        }
+    }
+}
+
+fn record(change: Change) -> Record {
+    let Change::Group { group, value } = change;
+    records::group(&group, value.as_ref())
+}
+
+/// What groups did goes into the records after what became of their offsets: a group is forgotten last.
+fn finish(out: Out, written: Vec<Record>, effects: &mut Effects<Reply>) {
+    effects.records.extend(written);
+    effects.records.extend(out.changes.into_iter().map(record));
+    effects.replies.extend(out.replies);
 }
 
 impl Machine for GroupMachine {
@@ -32,11 +157,72 @@ impl Machine for GroupMachine {
         }
     }
 
-    fn replay(&mut self, _: Stored<'_>) {}
-    fn loaded(&mut self, _: Moment, _: &mut Effects<Reply>) {}
-    fn command(&mut self, _: Moment, _: Ticket, _: Command, _: &mut Effects<Reply>) {}
-    fn due(&self) -> Option<Duration> {
-        None
+    fn replay(&mut self, record: Stored<'_>) {
+        match records::decode(record.key, record.value) {
+            Ok(Decoded::Offset { group, topic, partition, value }) => {
+                self.offsets.replay(&group, &topic, partition, value);
+            }
+            Ok(Decoded::Group { group, value }) => self.groups.replay(group, value),
+            Ok(Decoded::Other { .. }) => {}
+            Err(_) => self.unread += 1,
+        }
     }
-    fn tick(&mut self, _: Moment, _: &mut Effects<Reply>) {}
+
+    fn loaded(&mut self, now: Moment, effects: &mut Effects<Reply>) {
+        for group in self.offsets.groups() {
+            self.groups.ensure(group);
+        }
+        self.check_at = now.monotonic + self.check_every;
+        let mut out = classic::Out::default();
+        self.groups.loaded(now, &mut out);
+        finish(out, Vec::new(), effects);
+    }
+
+    fn command(&mut self, now: Moment, ticket: Ticket, command: Command, effects: &mut Effects<Reply>) {
+        let (mut out, mut written) = (Out::default(), Vec::new());
+        let reply = match command {
+            Command::Join(join) => {
+                self.join(now, ticket, &join, &mut out);
+                None
+            }
+            Command::Sync(sync) => {
+                self.groups.sync(now, ticket, &sync, &mut out);
+                None
+            }
+            Command::Heartbeat(heartbeat) => {
+                self.groups.heartbeat(now, ticket, &heartbeat, &mut out);
+                None
+            }
+            Command::Leave(leave) => {
+                self.groups.leave(now, ticket, &leave, &mut out);
+                None
+            }
+            Command::CommitOffsets(request) => Some(self.commit(now, &request, &mut written)),
+            Command::FetchOffsets(request) => Some(Reply::FetchOffsets(Ok(self.offsets.fetch(&request)))),
+            Command::DeleteOffsets(request) => Some(self.delete_offsets(&request, &mut written)),
+            Command::Describe(group) => Some(Reply::Describe(self.groups.describe(&group))),
+            Command::List => Some(Reply::List(self.groups.list())),
+            Command::DeleteGroup(group) => Some(self.delete_group(&group, &mut out, &mut written)),
+            Command::TopicsDeleted(topics) => {
+                written.extend(self.offsets.topics_deleted(&topics));
+                Some(Reply::TopicsDeleted)
+            }
+        };
+        finish(out, written, effects);
+        effects.replies.extend(reply.map(|reply| (ticket, reply)));
+    }
+
+    fn due(&self) -> Option<Duration> {
+        Some(self.groups.due().map_or(self.check_at, |due| due.min(self.check_at)))
+    }
+
+    fn tick(&mut self, now: Moment, effects: &mut Effects<Reply>) {
+        let (mut out, mut written) = (Out::default(), Vec::new());
+        self.groups.tick(now, &mut out);
+        if self.check_at <= now.monotonic {
+            self.check_at = now.monotonic + self.check_every;
+            self.expire(now, &mut out, &mut written);
+        }
+        finish(out, written, effects);
+    }
 }

@@ -1,7 +1,7 @@
 //! All partitions of this broker.
 
 use super::handle::Partition;
-use crate::base::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
+use crate::base::{LeaderEpoch, PartitionIndex, Timestamp, TopicId, TopicPartition};
 use crate::log::LogSettings;
 use crate::store::{Closed, Room, Store, StoreHealth};
 use dashmap::DashMap;
@@ -81,6 +81,11 @@ impl Partitions {
     /// Whether appends are taken now: the disk is neither full nor failed. The answer may be over when it is there.
     pub fn takes_appends(&self) -> bool {
         self.store.health() == StoreHealth::Good
+    }
+
+    /// The time by which ages are judged: never later than what is proven to have passed.
+    pub fn proven_now(&self) -> Timestamp {
+        self.store.proven_now()
     }
 
     /// Every partition now, in no order.
