@@ -101,7 +101,11 @@ impl Bench {
     }
 
     pub(super) fn moment(&self) -> Moment {
-        Moment { wall: Timestamp(1_000_000 + self.now.as_millis() as i64), proven: Timestamp(1_000_000 + self.now.as_millis() as i64), monotonic: self.now }
+        Moment {
+            wall: Timestamp(1_000_000 + self.now.as_millis() as i64),
+            proven: Timestamp(1_000_000 + self.now.as_millis() as i64),
+            monotonic: self.now,
+        }
     }
 
     fn take(&mut self, out: Out) {
