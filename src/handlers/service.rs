@@ -1,6 +1,6 @@
 //! From a frame to its handler.
 
-use super::answer::{later, ready, to_the_end};
+use super::answer::{Outcome, done, later, ready, to_the_end};
 use super::aside::Aside;
 use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
 use super::config_resources::TOPIC;
@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::wire::api_versions::ApiVersionsResponse;
 use crate::wire::{Api, DecodeError, ErrorCode, HeaderError, Problem, Request, RequestHeader};
 use bytes::Bytes;
+use kafka_protocol::messages as kafka;
 use std::sync::Arc;
 
 /// Tells the size and the free bytes of the file system that holds the data. May block on the disk.
@@ -151,6 +152,16 @@ impl Desk {
             Request::DescribeTopicPartitions(request) => {
                 ready(metrics, &header, describe_topic_partitions::answer(topics, node, &header, &request))
             }
+            Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::JoinGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
+            | Request::SyncGroup(_)
+            | Request::DescribeGroups(_)
+            | Request::ListGroups(_)
+            | Request::DeleteGroups(_)
+            | Request::OffsetDelete(_) => ready(metrics, &header, not_yet(&header)),
             Request::Metadata(_)
             | Request::ListOffsets(_)
             | Request::CreateTopics(_)
@@ -225,6 +236,16 @@ impl Desk {
             | Request::DescribeClientQuotas(_)
             | Request::DescribeQuorum(_)
             | Request::DescribeCluster(_)
+            | Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::JoinGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
+            | Request::SyncGroup(_)
+            | Request::DescribeGroups(_)
+            | Request::ListGroups(_)
+            | Request::DeleteGroups(_)
+            | Request::OffsetDelete(_)
             | Request::DescribeTopicPartitions(_) => unreachable!("answered without waiting"),
         }
     }
@@ -246,6 +267,33 @@ impl Desk {
         let (name, version) = software.as_ref().map_or(("?", "?"), |it| (&it.name, &it.version));
         tracing::warn!(connection = %peer.id, remote = %peer.remote, software = name, version, %error, "request refused");
         Answer::Close(Close::new(reason, error.to_string()))
+    }
+}
+
+// replaced by the group handlers on this branch
+fn not_yet(header: &RequestHeader) -> Outcome {
+    let code = ErrorCode::CoordinatorNotAvailable;
+    macro_rules! refusal {
+        ($response:ident) => {{
+            let mut response = kafka::$response::default();
+            response.error_code = code.code();
+            done(header, &response, code)
+        }};
+    }
+    match header.api {
+        Api::JoinGroup => refusal!(JoinGroupResponse),
+        Api::SyncGroup => refusal!(SyncGroupResponse),
+        Api::Heartbeat => refusal!(HeartbeatResponse),
+        Api::LeaveGroup => refusal!(LeaveGroupResponse),
+        Api::ListGroups => refusal!(ListGroupsResponse),
+        Api::OffsetDelete => refusal!(OffsetDeleteResponse),
+        Api::OffsetFetch if (2..=7).contains(&header.version) => refusal!(OffsetFetchResponse),
+        // These have errors only for each thing asked.
+        Api::OffsetFetch => done(header, &kafka::OffsetFetchResponse::default(), code),
+        Api::OffsetCommit => done(header, &kafka::OffsetCommitResponse::default(), code),
+        Api::DescribeGroups => done(header, &kafka::DescribeGroupsResponse::default(), code),
+        Api::DeleteGroups => done(header, &kafka::DeleteGroupsResponse::default(), code),
+        other => unreachable!("{other} is no API of groups"),
     }
 }
 
