@@ -5,8 +5,11 @@
 
 use super::reader::At;
 
+/// "First flexible version" of an API that has none.
+pub const NEVER: i16 = i16::MAX;
+
 /// Calls `$then!` with the rows. One row: `Name = key, Request type, served versions, advertised minimum, first flexible
-/// version, before login`.
+/// version (a number or NEVER), before login`.
 macro_rules! apis {
     ($then:ident) => {
         $then! {
@@ -39,7 +42,7 @@ macro_rules! apis {
             DeleteGroups = 42, DeleteGroupsRequest, 0..=2, 0, 2, false;
             IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, 0..=1, 0, 1, false;
             ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, 0..=0, 0, 0, false;
-            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, 1, false;
+            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, NEVER, false;
             DescribeClientQuotas = 48, DescribeClientQuotasRequest, 0..=1, 0, 1, false;
             DescribeQuorum = 55, DescribeQuorumRequest, 0..=2, 0, 0, false;
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;
@@ -65,14 +68,14 @@ pub struct Row {
     /// Lowest version in the ApiVersions answer. Below `min` only for Produce (AV-1): librdkafka before 2.11.1 does not
     /// compress otherwise.
     pub advertised_min: i16,
-    /// First version with compact lengths and tagged fields (KIP-482).
+    /// First version with compact lengths and tagged fields (KIP-482), or [`NEVER`].
     pub flexible_from: i16,
     /// Whether it is answered on a connection that has not logged in yet.
     pub before_login: bool,
 }
 
 macro_rules! define {
-    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:literal, $early:literal;)*) => {
+    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
         /// An API that is served.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Api {

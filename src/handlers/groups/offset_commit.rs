@@ -12,7 +12,7 @@ use crate::handlers::answer::{Outcome, done, first_error};
 use crate::handlers::errors;
 use crate::metadata::{Image, Topic};
 use crate::wire::requests::OffsetCommitRequest;
-use crate::wire::requests::group_offsets::OffsetCommitRequestPartition;
+use crate::wire::requests::group_offsets::OffsetCommitPartition;
 use crate::wire::{ErrorCode, RequestHeader};
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::offset_commit_response::{
@@ -76,7 +76,7 @@ fn missing(by_id: bool, has_topic: bool) -> ErrorCode {
     if by_id && !has_topic { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition }
 }
 
-fn offset(topic: &Arc<Topic>, asked: &OffsetCommitRequestPartition) -> OffsetToCommit {
+fn offset(topic: &Arc<Topic>, asked: &OffsetCommitPartition) -> OffsetToCommit {
     OffsetToCommit {
         topic: topic.name.clone(),
         topic_id: topic.id,

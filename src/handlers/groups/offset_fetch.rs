@@ -12,7 +12,7 @@ use crate::handlers::answer::{Outcome, done, first_error, text};
 use crate::handlers::errors;
 use crate::metadata::Image;
 use crate::wire::requests::OffsetFetchRequest;
-use crate::wire::requests::group_offsets::{OffsetFetchRequestTopic, OffsetFetchRequestTopics};
+use crate::wire::requests::group_offsets::OffsetFetchTopic;
 use crate::wire::{ErrorCode, RequestHeader, Str};
 use futures_util::future::join_all;
 use kafka_protocol::messages::TopicName;
@@ -96,7 +96,7 @@ fn asked(version: i16, request: &OffsetFetchRequest) -> Vec<Asked> {
             .map(|group| Asked {
                 topics: group.topics.as_ref().map(|topics| {
                     let topics = topics.iter();
-                    let topic = |topic: OffsetFetchRequestTopics| AskedTopic {
+                    let topic = |topic: OffsetFetchTopic| AskedTopic {
                         name: topic.name,
                         id: topic.topic_id,
                         partitions: topic.partition_indexes.iter().collect(),
@@ -109,7 +109,7 @@ fn asked(version: i16, request: &OffsetFetchRequest) -> Vec<Asked> {
             })
             .collect();
     }
-    let topic = |topic: OffsetFetchRequestTopic| AskedTopic {
+    let topic = |topic: OffsetFetchTopic| AskedTopic {
         name: topic.name,
         id: TopicId::ZERO,
         partitions: topic.partition_indexes.iter().collect(),

@@ -25,14 +25,14 @@ pub const COORDINATORS_MAX: u32 = 10_000;
 /// Parts of a quota filter.
 pub const QUOTA_COMPONENTS_MAX: u32 = 1_000;
 
-/// Groups of one request.
-pub const GROUPS_MAX: u32 = 10_000;
+/// Groups that are asked for, or that go; as many as their coordinator can be asked of.
+pub const GROUPS_MAX: u32 = COORDINATORS_MAX;
 
-/// Members of one group in one request.
+/// Members of one group.
 pub const MEMBERS_MAX: u32 = 100_000;
 
-/// Protocols that a member offers.
+/// Protocols that one member knows.
 pub const PROTOCOLS_MAX: u32 = 1_000;
 
-/// States or types that groups are filtered by.
-pub const GROUP_FILTERS_MAX: u32 = 1_000;
+/// States or types that a listing of groups is filtered by.
+pub const FILTERS_MAX: u32 = 1_000;

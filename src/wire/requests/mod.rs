@@ -4,7 +4,8 @@
 //! - [`cluster`]: who is there: Metadata, FindCoordinator, ApiVersions and the Describe requests of a cluster.
 //! - [`topics`]: CreateTopics, DeleteTopics, CreatePartitions. [`configs`]: the three of them.
 //! - [`offsets`]: ListOffsets, DeleteRecords, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
-//! - [`groups`]: members of classic groups. [`group_offsets`]: what groups keep. [`group_admin`]: groups from outside.
+//! - [`groups`]: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. [`group_offsets`]: OffsetCommit, OffsetFetch, OffsetDelete.
+//!   [`group_admin`]: DescribeGroups, ListGroups, DeleteGroups.
 //! - [`caps`]: the most elements of each kind of array.
 //!
 //! Produce and Fetch are declared beside their answers, in [`super::produce`] and [`super::fetch`].
@@ -59,7 +60,7 @@ fn whole<T: Field>(api: Api, version: i16, body: Bytes, elements: u32) -> Read<T
 }
 
 macro_rules! dispatch {
-    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:literal, $early:literal;)*) => {
+    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
         /// A decoded request.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(clippy::large_enum_variant)] // a few hundred bytes on the way to its handler

@@ -100,42 +100,6 @@ twins! {
     offsets::OffsetForLeaderPartition => kafka::offset_for_leader_epoch_request::OffsetForLeaderPartition {
         partition, current_leader_epoch, leader_epoch
     }
-    groups::JoinGroupRequest => kafka::JoinGroupRequest {
-        group_id, session_timeout_ms, rebalance_timeout_ms, member_id, group_instance_id, protocol_type, protocols, reason
-    }
-    groups::JoinGroupRequestProtocol => kafka::join_group_request::JoinGroupRequestProtocol { name, metadata }
-    groups::SyncGroupRequest => kafka::SyncGroupRequest {
-        group_id, generation_id, member_id, group_instance_id, protocol_type, protocol_name, assignments
-    }
-    groups::SyncGroupRequestAssignment => kafka::sync_group_request::SyncGroupRequestAssignment { member_id, assignment }
-    groups::HeartbeatRequest => kafka::HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
-    groups::LeaveGroupRequest => kafka::LeaveGroupRequest { group_id, member_id, members }
-    groups::MemberIdentity => kafka::leave_group_request::MemberIdentity { member_id, group_instance_id, reason }
-    group_offsets::OffsetCommitRequest => kafka::OffsetCommitRequest {
-        group_id, generation_id_or_member_epoch, member_id, group_instance_id, retention_time_ms, topics
-    }
-    group_offsets::OffsetCommitRequestTopic => kafka::offset_commit_request::OffsetCommitRequestTopic { name, partitions }
-    group_offsets::OffsetCommitRequestPartition => kafka::offset_commit_request::OffsetCommitRequestPartition {
-        partition_index, committed_offset, committed_leader_epoch, committed_metadata
-    }
-    group_offsets::OffsetFetchRequest => kafka::OffsetFetchRequest { group_id, topics, groups, require_stable }
-    group_offsets::OffsetFetchRequestTopic => kafka::offset_fetch_request::OffsetFetchRequestTopic {
-        name, partition_indexes
-    }
-    group_offsets::OffsetFetchRequestGroup => kafka::offset_fetch_request::OffsetFetchRequestGroup {
-        group_id, member_id, member_epoch, topics
-    }
-    group_offsets::OffsetFetchRequestTopics => kafka::offset_fetch_request::OffsetFetchRequestTopics {
-        name, partition_indexes
-    }
-    group_offsets::OffsetDeleteRequest => kafka::OffsetDeleteRequest { group_id, topics }
-    group_offsets::OffsetDeleteRequestTopic => kafka::offset_delete_request::OffsetDeleteRequestTopic { name, partitions }
-    group_offsets::OffsetDeleteRequestPartition => kafka::offset_delete_request::OffsetDeleteRequestPartition {
-        partition_index
-    }
-    group_admin::DescribeGroupsRequest => kafka::DescribeGroupsRequest { groups, include_authorized_operations }
-    group_admin::ListGroupsRequest => kafka::ListGroupsRequest { states_filter, types_filter }
-    group_admin::DeleteGroupsRequest => kafka::DeleteGroupsRequest { groups_names }
     cluster::MetadataRequest => kafka::MetadataRequest {
         topics, allow_auto_topic_creation, include_cluster_authorized_operations, include_topic_authorized_operations
     }
@@ -195,6 +159,42 @@ twins! {
     configs::IncrementalAlterableConfig => kafka::incremental_alter_configs_request::AlterableConfig {
         name, config_operation, value
     }
+    groups::JoinGroupRequest => kafka::JoinGroupRequest {
+        group_id, session_timeout_ms, rebalance_timeout_ms, member_id, group_instance_id, protocol_type, protocols, reason
+    }
+    groups::JoinGroupProtocol => kafka::join_group_request::JoinGroupRequestProtocol { name, metadata }
+    groups::SyncGroupRequest => kafka::SyncGroupRequest {
+        group_id, generation_id, member_id, group_instance_id, protocol_type, protocol_name, assignments
+    }
+    groups::SyncGroupAssignment => kafka::sync_group_request::SyncGroupRequestAssignment { member_id, assignment }
+    groups::HeartbeatRequest => kafka::HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
+    groups::LeaveGroupRequest => kafka::LeaveGroupRequest { group_id, member_id, members }
+    groups::MemberIdentity => kafka::leave_group_request::MemberIdentity { member_id, group_instance_id, reason }
+    group_offsets::OffsetCommitRequest => kafka::OffsetCommitRequest {
+        group_id, generation_id_or_member_epoch, member_id, group_instance_id, retention_time_ms, topics
+    }
+    group_offsets::OffsetCommitTopic => kafka::offset_commit_request::OffsetCommitRequestTopic {
+        name, topic_id, partitions
+    }
+    group_offsets::OffsetCommitPartition => kafka::offset_commit_request::OffsetCommitRequestPartition {
+        partition_index, committed_offset, committed_leader_epoch, committed_metadata
+    }
+    group_offsets::OffsetFetchRequest => kafka::OffsetFetchRequest { group_id, topics, groups, require_stable }
+    group_offsets::OffsetFetchGroup => kafka::offset_fetch_request::OffsetFetchRequestGroup {
+        group_id, member_id, member_epoch, topics
+    }
+    group_offsets::OffsetFetchTopic => kafka::offset_fetch_request::OffsetFetchRequestTopic { name, partition_indexes }
+    group_offsets::OffsetFetchTopic => kafka::offset_fetch_request::OffsetFetchRequestTopics {
+        name, topic_id, partition_indexes
+    }
+    group_offsets::OffsetDeleteRequest => kafka::OffsetDeleteRequest { group_id, topics }
+    group_offsets::OffsetDeleteTopic => kafka::offset_delete_request::OffsetDeleteRequestTopic { name, partitions }
+    group_offsets::OffsetDeletePartition => kafka::offset_delete_request::OffsetDeleteRequestPartition {
+        partition_index
+    }
+    group_admin::DescribeGroupsRequest => kafka::DescribeGroupsRequest { groups, include_authorized_operations }
+    group_admin::ListGroupsRequest => kafka::ListGroupsRequest { states_filter, types_filter }
+    group_admin::DeleteGroupsRequest => kafka::DeleteGroupsRequest { groups_names }
     producers::InitProducerIdRequest => kafka::InitProducerIdRequest {
         transactional_id, transaction_timeout_ms, producer_id, producer_epoch
     }
@@ -214,7 +214,7 @@ twins! {
 }
 
 macro_rules! encoder {
-    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:literal, $early:literal;)*) => {
+    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
         /// The body that the crate writes for this request, or its reason not to.
         pub fn encode(request: &Request, version: i16) -> Result<Bytes, String> {
             let mut out = BytesMut::new();
