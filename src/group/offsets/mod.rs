@@ -170,14 +170,19 @@ impl Offsets {
         for (topic, id) in topics {
             gone.entry(topic).or_default().push(*id);
         }
-        let groups: Vec<Name> = self.groups.keys().cloned().collect();
         let mut records = Vec::new();
-        for group in groups {
-            records.extend(self.forget(&group, |topic, kept| {
-                let ids = gone.get(topic);
-                ids.is_some_and(|ids| kept.topic_id.is_zero() || ids.contains(&kept.topic_id))
-            }));
-        }
+        self.groups.retain(|group, topics| {
+            // Few topics go at once, and a group may have thousands.
+            for (topic, ids) in &gone {
+                let Some(kept) = topics.get_mut(*topic) else { continue };
+                let over = |kept: &Kept| kept.topic_id.is_zero() || ids.contains(&kept.topic_id);
+                forget(group, topic, kept, over, &mut records);
+                if kept.is_empty() {
+                    topics.remove(*topic);
+                }
+            }
+            !topics.is_empty()
+        });
         records
     }
 
@@ -244,13 +249,7 @@ impl Offsets {
         let mut records = Vec::new();
         let Some(topics) = self.groups.get_mut(group) else { return records };
         topics.retain(|topic, kept| {
-            kept.retain(|kept| {
-                let over = over(topic, kept);
-                if over {
-                    records.push(records::offset(group, topic, kept.partition, None));
-                }
-                !over
-            });
+            forget(group, topic, kept, |kept| over(topic, kept), &mut records);
             !kept.is_empty()
         });
         if topics.is_empty() {
@@ -266,6 +265,17 @@ impl Offsets {
             self.names_due = self.names.len() * 2;
         }
     }
+}
+
+/// Forgets the offsets of a topic that are `over`.
+fn forget(group: &str, topic: &str, kept: &mut Partitions, over: impl Fn(&Kept) -> bool, records: &mut Vec<Record>) {
+    kept.retain(|kept| {
+        let over = over(kept);
+        if over {
+            records.push(records::offset(group, topic, kept.partition, None));
+        }
+        !over
+    });
 }
 
 fn fetched(topic: &Name, kept: &Kept) -> FetchedOffset {
