@@ -54,12 +54,11 @@ impl Partitions {
         partition
     }
 
-    /// Gives a topic's partitions new settings; the next append sees them.
+    /// Gives a topic's partitions new settings; the next append sees them, and the next look of retention. Also those that
+    /// nobody has asked for since the start: they expire all the same.
     pub fn set_settings(&self, topic: TopicId, partitions: i32, settings: &Arc<LogSettings>) {
         for partition in (0..partitions).map(PartitionIndex) {
-            if let Some(partition) = self.get(topic, partition) {
-                partition.log.set_settings(settings.clone());
-            }
+            self.store.set_settings(TopicPartition { topic, partition }, settings);
         }
     }
 

@@ -120,10 +120,14 @@ impl Checkpointer {
         Ok(Step::Done)
     }
 
-    /// The record is durable: segments that lie below its log start are not needed by anybody who comes later. Whoever
-    /// still sees a lower log start may read there: then they go after the checkpoint that follows.
+    /// The record is durable, and its log start with it: a note of the start that finds no room on a full disk (`os`) must
+    /// not keep the files that would make it. Segments that lie below are not needed by anybody who comes later.
     fn sweep(&self, captured: &Captured) {
         let log = &captured.log;
+        if log.durable_start() < captured.log_start && !self.core.health.is_failed() {
+            log.publish(Vec::new(), None, Some(captured.log_start));
+        }
+        // Not when the log was deleted, or after a failure: somebody may still see a lower log start, and read there.
         if log.durable_start() >= captured.log_start {
             let dropped = log.log.drop_below(captured.log_start, captured.is_expired);
             log.count_dropped(&dropped.segments);

@@ -14,8 +14,9 @@
 //!
 //! While the machine is off T stands still, and W is ahead of it afterwards, as after a step. A gap is believed when W has
 //! stood unstepped for as long as the gap is: an hour for an hour, ten years for ten years. A step back holds everything
-//! up until W is back. So nothing is ever judged older than it is by what a step claims, and everything is late by no more
-//! than the step, or the time that the machine was off.
+//! up until W is back, and T follows it when it has stood for as long: a T that is ahead protects from nothing. So nothing
+//! is ever judged older than it is by what a step claims, and everything is late by no more than the step, or the time that
+//! the machine was off.
 
 use crate::base::{Boot, Timestamp};
 use crate::record::header::crc32c;
@@ -121,7 +122,8 @@ impl ProvenTime {
         let gap = wall.0.saturating_sub(proven.0);
         let stood = whole_ms(boot.since.saturating_sub(self.steady_since));
         self.tell(gap);
-        let is_believed = gap > 0 && stood >= gap;
+        // Also a gap the other way: a T that is ahead would hold up no step that is smaller than its lead.
+        let is_believed = stood >= gap.saturating_abs();
         self.proven = if is_believed || proven < FOUNDED_MIN { wall } else { proven };
         (self.at, self.wall) = (boot, wall);
     }

@@ -197,6 +197,21 @@ fn a_clock_that_was_never_set_founds_nothing() {
     assert_eq!(time.now(clock.now(), clock.boot()), clock.now(), "founded when the clock was set");
 }
 
+/// Else no later step would be held up for as long as proven time is ahead.
+#[test]
+fn proven_time_that_is_ahead_comes_back_to_a_clock_that_stands() {
+    let mut machine = Machine::new();
+    machine.step(whole_ms(2 * HOUR));
+    machine.time = ProvenTime::begin(None, machine.clock.now(), machine.clock.boot());
+    machine.run(60 * SECOND, SECOND);
+    machine.step(-whole_ms(2 * HOUR));
+    machine.run(2 * HOUR + 2 * SECOND, SECOND);
+    assert_eq!(machine.late(), 0);
+    machine.step(whole_ms(HOUR));
+    machine.run(60 * SECOND, SECOND);
+    assert_eq!(machine.late(), 0, "the step has stood for a minute");
+}
+
 /// NTP slews, and the two clocks never tick alike.
 #[test]
 fn slewing_is_no_step() {

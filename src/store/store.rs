@@ -297,6 +297,14 @@ impl Store {
         log
     }
 
+    /// Gives a log other settings, if there is such a log.
+    pub fn set_settings(&self, id: TopicPartition, settings: &Arc<LogSettings>) {
+        let log = self.core.logs.lock().get(id).cloned();
+        if let Some(log) = log {
+            log.set_settings(settings.clone());
+        }
+    }
+
     /// Ends a log that was taken out of the registry. Under the registry's lock: no log of the same name can be made, and
     /// write, before the removal is queued.
     fn retire(&self, log: &Arc<StoredLog>) {

@@ -234,7 +234,7 @@ impl StoredLog {
     }
 
     /// The settings now.
-    pub(super) fn settings(&self) -> Arc<LogSettings> {
+    pub(crate) fn settings(&self) -> Arc<LogSettings> {
         self.state.lock().settings.clone()
     }
 

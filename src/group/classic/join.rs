@@ -5,6 +5,8 @@ use super::group::Group;
 use super::member::{Member, metadata_bytes};
 use super::out::Out;
 use super::step::Step;
+use super::stored::GroupValue;
+use crate::base::Timestamp;
 use crate::coordinator::machine::{Moment, Ticket};
 use crate::group::GroupError;
 use crate::group::command::{GroupState, Join, Name, Reply};
@@ -31,10 +33,9 @@ impl Groups {
         step.join(ticket, request);
         if is_new {
             // as in Kafka: the group is there from now on, also for those who list the groups after a restart
-            let value = step.group.value(|_| bytes::Bytes::new());
-            let empty = Group::new(request.group.clone()).value(|_| bytes::Bytes::new());
-            let current_state_timestamp = value.current_state_timestamp;
-            step.keep(super::GroupValue { current_state_timestamp, ..empty });
+            let current_state_timestamp = step.group.state_since.unwrap_or(Timestamp::NONE);
+            let empty = Group::new(request.group.clone()).value(|member| member.assignment.clone());
+            step.keep(GroupValue { current_state_timestamp, ..empty });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The join phase, from its beginning to its end, and what ends it early: members that leave or fall silent.
 
 use super::group::Initial;
+use super::member::Member;
 use super::step::Step;
 use crate::group::GroupError;
 use crate::group::command::{GroupState, Name, Reply, SyncReply};
@@ -74,7 +75,7 @@ impl Step<'_> {
     /// Ends the join phase: who did not join is gone, but for static members; the others are the next generation.
     pub(super) fn complete_join(&mut self) {
         self.cancel_join_alarm();
-        let late = |member: &&super::member::Member| member.join.is_none() && member.instance.is_none();
+        let late = |member: &&Member| member.join.is_none() && member.instance.is_none();
         let late: Vec<Name> = self.group.members.values().filter(late).map(|member| member.id.clone()).collect();
         for member in &late {
             self.remove(member);

@@ -179,3 +179,17 @@ async fn silent_producers_are_forgotten() {
     assert!(!again.is_duplicate());
     soon(again.durable()).await.expect("durable");
 }
+
+/// Nobody has asked for the partition since the start: it keeps what is altered to be kept all the same.
+#[tokio::test]
+async fn altered_settings_reach_partitions_that_nobody_has_asked_for() {
+    let setup = Setup::new(7);
+    let partition = setup.partition(1, 0);
+    setup.commit(&partition, &batch(&[b"x"])).await;
+    let after = Setup::over(Bench::on(setup.bench.disk.kill()));
+    let altered = crate::log::LogSettings { retention_ms: None, retention_bytes: Some(7), ..settings() };
+    after.partitions.set_settings(TopicId(Uuid::from_u128(1)), 1, &Arc::new(altered.clone()));
+    let logs = after.store.logs();
+    assert_eq!(logs.len(), 1);
+    assert_eq!(*logs[0].settings(), altered);
+}

@@ -77,7 +77,8 @@ impl World {
         }
         for (id, member) in &before {
             if !self.watch.members.contains_key(id) {
-                let why = self.why_removed(id, member).unwrap_or_else(|| panic!("{id} was removed for nothing: {member:?}"));
+                let why =
+                    self.why_removed(id, member).unwrap_or_else(|| panic!("{id} was removed for nothing: {member:?}"));
                 self.happens(why);
                 self.watch.gone.insert(id.clone());
             }
@@ -111,7 +112,9 @@ impl World {
     fn why_removed(&self, id: &Name, member: &Seen) -> Option<&'static str> {
         let watch = &self.watch;
         let same = |instance: &Name| watch.members.values().any(|other| other.instance.as_ref() == Some(instance));
-        if watch.leaving.contains(id) || member.instance.as_ref().is_some_and(|instance| watch.leaving_instances.contains(instance)) {
+        if watch.leaving.contains(id)
+            || member.instance.as_ref().is_some_and(|instance| watch.leaving_instances.contains(instance))
+        {
             return Some("left");
         }
         if member.instance.as_ref().is_some_and(same) {
@@ -120,10 +123,14 @@ impl World {
         let silent = self.now - watch.heard.get(id).copied().unwrap_or_default();
         let late = self.now >= watch.since + watch.time;
         match watch.state {
-            Some(GroupState::PreparingRebalance) if late && !member.joins && member.instance.is_none() => Some("late to join"),
-            Some(GroupState::CompletingRebalance | GroupState::Stable) if late && member.to_sync => Some("late to sync"),
             // one that never was told its id has longer, and may wait
             _ if silent >= member.session => Some("silent"),
+            Some(GroupState::PreparingRebalance) if late && !member.joins && member.instance.is_none() => {
+                Some("late to join")
+            }
+            Some(GroupState::CompletingRebalance | GroupState::Stable) if late && member.to_sync => {
+                Some("late to sync")
+            }
             _ => None,
         }
     }
@@ -134,6 +141,9 @@ impl World {
         if let Some(error) = error {
             self.happens(&format!("{error:?}"));
         }
+        // a record holds the chosen protocol alone: those whom a restart finds seem to support no other one (as in Kafka)
+        let inconsistent = error == Some(GroupError::InconsistentGroupProtocol);
+        assert!(!inconsistent || self.was_restarted(), "all clients have a protocol in common");
         if let Reply::Join(reply) = reply {
             if reply.error == Some(GroupError::MemberIdRequired) {
                 self.watch.pending.insert(reply.member.clone(), self.now + asked.session);
@@ -141,12 +151,19 @@ impl World {
             if reply.skip_assignment {
                 self.happens("skipped the assignment");
             }
-            self.watch.hear(&reply.member, self.now);
         }
-        if matches!(reply, Reply::Sync(_)) {
-            self.watch.hear(&asked.member, self.now);
+        // those answers begin the session anew
+        match reply {
+            Reply::Join(reply) if matches!(reply.error, None | Some(GroupError::MemberIdRequired)) => {
+                self.watch.hear(&reply.member, self.now);
+            }
+            Reply::Sync(Ok(_)) | Reply::Heartbeat(Ok(()) | Err(GroupError::RebalanceInProgress)) => {
+                self.watch.hear(&asked.member, self.now);
+            }
+            _ => {}
         }
-        if error == Some(GroupError::UnknownMemberId) && !asked.member.is_empty() {
+        let unknown = matches!(error, Some(GroupError::UnknownMemberId | GroupError::GroupIdNotFound));
+        if unknown && !asked.member.is_empty() {
             assert!(self.watch.gone.contains(&asked.member), "{} is told that it is unknown", asked.member);
         }
     }
@@ -155,10 +172,20 @@ impl World {
     pub(super) fn check_told(&mut self, asked: &Asked, reply: &Reply) {
         match reply {
             Reply::Join(reply) if reply.error.is_none() => {
-                assert!(reply.generation >= self.watch.assigned, "joined {} after {}", reply.generation, self.watch.assigned);
+                assert!(
+                    reply.generation >= self.watch.assigned,
+                    "joined {} after {}",
+                    reply.generation,
+                    self.watch.assigned
+                );
             }
             Reply::Sync(Ok(reply)) => {
-                assert!(asked.generation >= self.watch.assigned, "assigned {} after {}", asked.generation, self.watch.assigned);
+                assert!(
+                    asked.generation >= self.watch.assigned,
+                    "assigned {} after {}",
+                    asked.generation,
+                    self.watch.assigned
+                );
                 self.watch.assigned = asked.generation;
                 let owner = asked.instance.clone().unwrap_or_else(|| asked.member.clone());
                 for partition in &reply.assignment {

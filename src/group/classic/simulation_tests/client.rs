@@ -54,6 +54,8 @@ pub(super) struct Client {
     /// What it supports besides the common protocol.
     sticky: bool,
     modern: bool,
+    /// It is busy with something else: it sends heartbeats, and neither joins nor syncs.
+    pub(super) busy: bool,
     /// The request whose answer it waits for; all others are on connections that it gave up.
     pub(super) attempt: Option<u64>,
     /// Which of its plans to act is the last.
@@ -74,6 +76,7 @@ impl Client {
             says: 0,
             sticky: chance.one_in(2),
             modern: !chance.one_in(4),
+            busy: false,
             attempt: None,
             plan: 0,
         }
@@ -88,7 +91,8 @@ impl Client {
         let (group, member, instance) = (name(GROUP), self.member.clone(), self.instance.clone());
         let generation = self.generation;
         Some(match self.phase {
-            Phase::Joining => Request::Join(self.join(chance)),
+            Phase::Joining => Request::Join(self.join()),
+            Phase::Syncing if self.busy => Request::Heartbeat(Heartbeat { group, generation, member, instance }),
             Phase::Syncing => {
                 let protocol_type = Some(name("consumer"));
                 let assignments = self.assignments.clone();
@@ -96,7 +100,8 @@ impl Client {
             }
             Phase::Steady if chance.one_in(4) => {
                 let (retention, names_unknown_groups, offsets) = (None, true, Vec::new());
-                let commit = CommitOffsets { group, generation, member, instance, retention, names_unknown_groups, offsets };
+                let commit =
+                    CommitOffsets { group, generation, member, instance, retention, names_unknown_groups, offsets };
                 Request::Commit(commit)
             }
             Phase::Steady => Request::Heartbeat(Heartbeat { group, generation, member, instance }),
@@ -105,7 +110,7 @@ impl Client {
         })
     }
 
-    fn join(&self, chance: &mut Chance) -> Join {
+    fn join(&self) -> Join {
         let metadata = Bytes::from(vec![self.says; 3]);
         let mut protocols = vec![(name("range"), metadata.clone())];
         if self.sticky {
@@ -123,19 +128,24 @@ impl Client {
             protocols,
             requires_known_member_id: self.modern,
             supports_skip_assignment: self.modern,
-            fresh: Uuid::from_u64_pair(chance.next(), chance.next()),
+            fresh: Uuid::nil(),
         }
     }
 
-    /// How long it waits for an answer.
+    /// How long it waits for an answer. One that joins without an id leaves a member behind when it gives up, which is
+    /// waited for until its session ends: one that waits no longer than that would never be answered (hence KIP-394).
     pub(super) fn patience(&self) -> Duration {
-        if self.phase == Phase::Joining { self.rebalance + ms(5_000) } else { ms(3_000) }
+        if self.phase == Phase::Joining { self.rebalance + ms(15_000) } else { ms(3_000) }
     }
 
-    /// Takes an answer; returns how long until it acts again.
-    pub(super) fn take(&mut self, answer: Answer, too_much: bool) -> Duration {
+    /// Takes an answer, in bad luck not as it should; returns how long until it acts again.
+    pub(super) fn take(&mut self, answer: Answer, bad_luck: bool) -> Duration {
         match answer {
-            Answer::Join(reply) => self.take_join(reply, too_much),
+            Answer::Join(reply) => self.take_join(reply, bad_luck),
+            Answer::Alive(Err(GroupError::RebalanceInProgress)) if self.busy || bad_luck => {
+                self.busy = true;
+                return self.session / 3;
+            }
             Answer::Sync(Ok(reply)) => {
                 self.owned = reply.assignment.to_vec();
                 self.phase = Phase::Steady;
@@ -148,7 +158,7 @@ impl Client {
         if self.phase == Phase::Joining { ms(50) } else { ms(0) }
     }
 
-    fn take_join(&mut self, reply: JoinReply, too_much: bool) {
+    fn take_join(&mut self, reply: JoinReply, bad_luck: bool) {
         if let Some(error) = reply.error {
             if error == GroupError::MemberIdRequired {
                 self.member = reply.member;
@@ -161,12 +171,14 @@ impl Client {
         self.generation = reply.generation;
         self.phase = Phase::Syncing;
         self.assignments.clear();
+        self.busy = bad_luck && reply.leader != self.member;
         if reply.leader == self.member && !reply.skip_assignment {
             let count = reply.members.len();
             let of = |at: usize| (0..PARTITIONS).filter(move |partition| usize::from(*partition) % count == at);
-            let share = |(at, member): (usize, &JoinedMember)| (member.member.clone(), Bytes::from(Vec::from_iter(of(at))));
+            let share =
+                |(at, member): (usize, &JoinedMember)| (member.member.clone(), Bytes::from(Vec::from_iter(of(at))));
             self.assignments = reply.members.iter().enumerate().map(share).collect();
-            if too_much {
+            if bad_luck {
                 self.assignments[0].1 = Bytes::from(vec![0; 30_000]);
             }
         }
@@ -174,10 +186,14 @@ impl Client {
 
     fn begin_anew(&mut self, error: GroupError) {
         self.phase = Phase::Joining;
+        self.busy = false;
         self.owned.clear();
         match error {
-            GroupError::UnknownMemberId => self.member = name(""),
-            GroupError::FencedInstanceId | GroupError::GroupMaxSizeReached => self.phase = Phase::Gone,
+            // a commit finds no group at all when it was empty, and deleted
+            GroupError::UnknownMemberId | GroupError::GroupIdNotFound => self.member = name(""),
+            GroupError::FencedInstanceId | GroupError::GroupMaxSizeReached | GroupError::InconsistentGroupProtocol => {
+                self.phase = Phase::Gone
+            }
             GroupError::IllegalGeneration | GroupError::RebalanceInProgress | GroupError::StateTooLarge => {}
             other => panic!("a client is told {other:?}"),
         }

@@ -5,7 +5,7 @@ use crate::log::{LogSettings, Segment};
 use crate::store::cleaner::CleanerConfig;
 use crate::store::fixture::{Bench, EPOCH, id};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest wait for another thread.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,12 +33,16 @@ fn slow(bench: &Bench) -> Run {
     run
 }
 
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
+/// Whether it becomes so within about that time.
+fn within(limit: Duration, is_so: impl Fn() -> bool) -> bool {
+    const PAUSE: Duration = Duration::from_millis(5);
+    for _ in 0..limit.as_millis() / PAUSE.as_millis() {
+        if is_so() {
+            return true;
+        }
+        std::thread::sleep(PAUSE);
     }
+    is_so()
 }
 
 fn paced(bytes_per_second: f64) -> CleanerConfig {
@@ -59,18 +63,16 @@ fn a_segment_that_was_replaced_is_let_go_before_the_round_ends() {
     let Run { store, hands, mut cleaner, .. } = run;
     std::thread::scope(|scope| {
         let round = scope.spawn(move || cleaner.step());
-        wait_for("no segment was replaced", || {
+        let is_replaced = within(PATIENCE, || {
             let segments = log.log.segments();
             old.upgrade().is_none_or(|old| !Arc::ptr_eq(&old, &segments[0]))
         });
-        let until = Instant::now() + Duration::from_secs(2);
-        while old.strong_count() > 0 && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        within(Duration::from_secs(2), || old.strong_count() == 0);
         let (held, is_over) = (old.strong_count(), round.is_finished());
         core.health.stop();
         core.cleaning.wake();
         round.join().expect("no panic");
+        assert!(is_replaced, "no segment was replaced");
         assert!(!is_over, "the round was over before anybody looked");
         assert_eq!(held, 0, "somebody still holds the old segment, and with it its files");
     });
@@ -90,11 +92,7 @@ fn a_pace_that_is_set_during_a_round_counts_at_once() {
         std::thread::sleep(Duration::from_millis(500));
         assert!(!round.is_finished(), "the round did not rest");
         core.cleaning.set(paced(f64::MAX));
-        let until = Instant::now() + Duration::from_secs(5);
-        while !round.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let is_over = round.is_finished();
+        let is_over = within(Duration::from_secs(5), || round.is_finished());
         core.health.stop();
         core.cleaning.wake();
         let outcome = round.join().expect("no panic");
