@@ -17,9 +17,10 @@ mod pr_idempotence;
 use super::call::{
     Advertised, Answer, Close, ConnectionId, Dispatch, Listener, Peer, Reply, Request as Frame, StopSignal, stop_signal,
 };
-use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
+use super::{Configs, Fetches, Groups, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
 use crate::base::{
-    Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId, TopicPartition,
+    Body, Boot, Clock, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp, TopicId,
+    TopicPartition,
 };
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
@@ -68,6 +69,23 @@ struct Broker {
     peer: Arc<Peer>,
     stop: StopSignal,
     statics: Statics,
+}
+
+/// The test's wall clock, and real time for whatever waits.
+struct Waiting(Arc<ManualClock>, SystemClock);
+
+impl Clock for Waiting {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.1.monotonic()
+    }
+
+    fn boot(&self) -> Boot {
+        self.0.boot()
+    }
 }
 
 /// How a broker ends before it is started again.
@@ -128,9 +146,12 @@ impl Broker {
         let place = Arc::new(Whereabouts { node: NODE, rack: Some("r1".to_string()), data_dir: DATA.into() });
         let sessions_max = topics.configs().broker().fetch_sessions_max as usize;
         let fetches = Fetches::new(topics.clone(), place.clone(), metrics.clone(), clock.clone(), sessions_max);
+        let groups = Arc::new(Groups::new(topics.clone(), Arc::new(Waiting(clock.clone(), SystemClock::default()))));
+        groups.start();
         let service = Service::new(Parts {
             place,
             topics,
+            groups,
             fetches,
             producer_ids: Arc::new(ProducerIds::new(metadata.clone(), NODE)),
             space: Arc::new(Box::new(|| Space { total: Some(1000), free: Some(400) })),

@@ -6,9 +6,6 @@
 //! durable. Nothing is asked of a coordinator for longer than a client may be made to wait; a connection that ends gives up
 //! its answer, not what it asked for.
 
-// The rows of the API table come when real clients have been heard: what is advertised is served.
-#![expect(dead_code, reason = "nothing is dispatched here before the API table has the rows")]
-
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod heartbeat;
