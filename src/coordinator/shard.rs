@@ -119,7 +119,7 @@ impl<M: Machine> Shard<M> {
 
     fn now(&self) -> Moment {
         let Tools { clock, partitions, .. } = &*self.tools;
-        Moment { wall: clock.now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
+        Moment { wall: partitions.dated_now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
     }
 
     /// How long until the machine has something to do. Without room it does nothing: nobody is thrown out of a group
@@ -155,7 +155,7 @@ impl<M: Machine> Shard<M> {
     /// Appends what a step wrote, then lets its replies go, or wait.
     async fn keep(&mut self, effects: Effects<M::Reply>) -> Result<(), Stop> {
         let Effects { records, replies } = effects;
-        self.append(batch::encode(&records, self.tools.clock.now())).await?;
+        self.append(batch::encode(&records, self.tools.partitions.dated_now())).await?;
         let senders = replies.into_iter().filter_map(|(ticket, reply)| Some((self.waiting.remove(&ticket)?, reply)));
         let replies: Vec<_> = senders.collect();
         if replies.is_empty() {

@@ -203,7 +203,12 @@ impl Desk {
                 later(metrics, header, async move { create_topics::answer(&topics, node, &head, &request).await })
             }
             Request::DeleteTopics(request) => {
-                to_the_end(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
+                let groups = self.0.groups.clone();
+                to_the_end(
+                    metrics,
+                    header,
+                    async move { delete_topics::answer(&topics, &groups, &head, &request).await },
+                )
             }
             Request::DeleteRecords(request) => {
                 later(metrics, header, async move { delete_records::answer(&topics, &head, &request).await })

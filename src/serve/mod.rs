@@ -98,6 +98,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let machine = Limits::for_machine(machine_memory(), &descriptors);
     let admitting = tokio::spawn(admitting::follow(configs.clone(), admission, machine));
     let cleaning = tokio::spawn(cleaning::follow(configs.clone(), broker.store.clone(), seed));
+    let groups = tokio::spawn(service.parts().groups.clone().watch(metrics.clone()));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -118,6 +119,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     metadata.abort();
     admitting.abort();
     cleaning.abort();
+    groups.abort();
     admin.abort();
     match broken {
         Some(why) => Err(Failure::Storage(format!(
