@@ -7,6 +7,7 @@ mod changes;
 mod dr;
 mod fe;
 mod fe_sessions;
+mod group_topics;
 mod large;
 mod listed;
 mod lo;
