@@ -49,6 +49,19 @@ pub fn delete_records(bootstrap: &str, name: &str, before: i64) -> Result<i64, S
     }
 }
 
+/// The same of a broker that may have just started: Kafka answers before it leads its partitions.
+pub fn delete_records_when_led(bootstrap: &str, name: &str, before: i64) -> Result<i64, String> {
+    let begun = std::time::Instant::now();
+    loop {
+        match delete_records(bootstrap, name, before) {
+            Err(error) if error.contains("NotLeaderForPartition") && begun.elapsed() < WAIT => {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// A runtime for one call.
 pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())

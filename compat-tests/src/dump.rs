@@ -30,6 +30,8 @@ pub struct Batch {
     pub base: i64,
     /// What is said of it, as `name: value` pairs.
     pub header: String,
+    /// Its producer, if it says so.
+    pub producer: Option<i64>,
     /// Whether it has a time from which on its tombstones may go.
     pub horizon: bool,
     /// Its records, a line each.
@@ -75,6 +77,7 @@ fn batch(line: &str) -> Batch {
     let kept = pairs.iter().filter(|(name, _)| !OWN.contains(name)).map(|(name, value)| format!("{name}: {value}"));
     Batch {
         base: value("baseOffset").and_then(|base| base.parse().ok()).unwrap_or(-1),
+        producer: value("producerId").and_then(|id| id.parse().ok()).filter(|id| *id >= 0),
         horizon: value("deleteHorizonMs").is_some_and(|value| value != "OptionalLong.empty"),
         header: kept.collect::<Vec<_>>().join(" "),
         records: Vec::new(),
@@ -96,6 +99,13 @@ impl Batch {
 }
 
 impl Dump {
+    /// Whether a batch without records is kept for its producer, which has written again since: it was the last one when the
+    /// log was cleaned, and goes with the next round. When that is depends on the rounds.
+    pub fn is_left_over(&self, batch: &Batch) -> bool {
+        let later = |other: &Batch| other.base > batch.base && other.producer == batch.producer;
+        batch.records.is_empty() && batch.producer.is_some() && self.batches.iter().any(later)
+    }
+
     /// The batches below an offset.
     pub fn below(&self, offset: i64) -> &[Batch] {
         let end = self.batches.iter().position(|batch| batch.base >= offset).unwrap_or(self.batches.len());
@@ -144,6 +154,19 @@ mod tests {
         assert!(batch.header.contains("producerId: 9") && batch.header.contains("compresscodec: zstd"));
         assert!(!batch.header.contains("crc") && !batch.header.contains("partitionLeaderEpoch"));
         assert!(dump.below(4).is_empty() && dump.below(5).len() == 1);
+    }
+
+    #[test]
+    fn an_empty_batch_before_another_of_its_producer_is_left_over() {
+        let empty = |base: i64, producer: i64| {
+            let head = HEAD.replace("baseOffset: 4", &format!("baseOffset: {base}"));
+            format!("{} {TAIL}\n", head.replace("producerId: 9", &format!("producerId: {producer}")))
+        };
+        let dump =
+            parse(&[empty(1, 9), empty(2, 8), empty(3, -1), output("OptionalLong.empty"), empty(7, -1)].concat());
+        let left: Vec<i64> =
+            dump.batches.iter().filter(|batch| dump.is_left_over(batch)).map(|batch| batch.base).collect();
+        assert_eq!(left, [1], "{dump:?}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use crate::rng::Rng;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ApiKey, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader, TopicName};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader, TopicName};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -57,6 +57,16 @@ impl RawProducer {
         self.acknowledged(answer, targets.len())
     }
 
+    /// Asks anything else, and waits for the answer.
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, String> {
+        self.correlation += 1;
+        let frame = enframe(self.correlation, version, request).map_err(|error| error.to_string())?;
+        self.stream.write_all(&frame).map_err(|error| format!("request {}: {error}", R::KEY))?;
+        let mut answer = self.answer().map_err(|error| format!("the answer to request {}: {error}", R::KEY))?;
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).map_err(|error| error.to_string())?;
+        R::Response::decode(&mut answer, version).map_err(|error| error.to_string())
+    }
+
     fn answer(&mut self) -> std::io::Result<Bytes> {
         let mut length = [0u8; 4];
         self.stream.read_exact(&mut length)?;
@@ -99,15 +109,19 @@ fn frame(correlation: i32, targets: &[Target], batch: &Bytes) -> Result<BytesMut
     });
     let request =
         ProduceRequest::default().with_acks(ACKS).with_timeout_ms(TIMEOUT_MS).with_topic_data(topics.collect());
+    enframe(correlation, VERSION, &request)
+}
+
+fn enframe<R: Request>(correlation: i32, version: i16, request: &R) -> Result<BytesMut, Box<dyn std::error::Error>> {
     let header = RequestHeader::default()
-        .with_request_api_key(ApiKey::Produce as i16)
-        .with_request_api_version(VERSION)
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
         .with_correlation_id(correlation)
         .with_client_id(Some(StrBytes::from_static_str("raw")));
     let mut frame = BytesMut::new();
     frame.put_u32(0);
-    header.encode(&mut frame, ProduceRequest::header_version(VERSION))?;
-    request.encode(&mut frame, VERSION)?;
+    header.encode(&mut frame, R::header_version(version))?;
+    request.encode(&mut frame, version)?;
     let length = u32::try_from(frame.len() - 4)?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(frame)

@@ -37,20 +37,22 @@ struct Generation {
 }
 
 impl Generation {
+    /// What holds under this image. Altered values that do not fit the others (the static ones of this start are not those
+    /// that they were altered beside) are not in force on the broker, and said so; topics have theirs all the same.
     fn of(number: u64, node: NodeId, statics: &Statics, image: &Image) -> Result<Generation, SettingError> {
-        Ok(Generation {
-            number,
-            settings: Arc::new(BrokerSettings::resolve(&layers(node, statics, image))?),
-            altered_for_all: image.broker_configs(None).clone(),
-            altered_for_one: image.broker_configs(Some(node)).clone(),
-        })
-    }
-
-    fn of_statics(statics: &Statics) -> Result<Generation, SettingError> {
-        let (altered_for_all, altered_for_one) = (Overrides::default(), Overrides::default());
-        let layers = Layers { statics, cluster: &altered_for_all, broker: &altered_for_one };
-        let settings = Arc::new(BrokerSettings::resolve(&layers)?);
-        Ok(Generation { number: 0, settings, altered_for_all, altered_for_one })
+        let altered_for_all = image.broker_configs(None).clone();
+        let altered_for_one = image.broker_configs(Some(node)).clone();
+        let (mut all, mut one) = (altered_for_all.clone(), altered_for_one.clone());
+        let settings = loop {
+            let error = match BrokerSettings::resolve(&Layers { statics, cluster: &all, broker: &one }) {
+                Ok(settings) => break settings,
+                Err(error) => error,
+            };
+            let is_left_out = |key: &&str| one.remove(*key).or_else(|| all.remove(*key)).is_some();
+            let Some(key) = error.keys().into_iter().find(is_left_out) else { return Err(error) };
+            tracing::error!(%error, "the altered {key} is not in force: alter it with kafka-configs");
+        };
+        Ok(Generation { number, settings: Arc::new(settings), altered_for_all, altered_for_one })
     }
 }
 
@@ -67,9 +69,8 @@ pub struct Effective {
 }
 
 impl Configs {
-    /// The configuration of broker `node` under this image. Altered values that do not fit beside the static ones, which are
-    /// not those that they were altered beside, are not in force, none of them: as with Kafka the broker starts, and they can
-    /// be altered again.
+    /// The configuration of broker `node` under this image. An altered value that does not fit beside the static ones does not
+    /// stop a start.
     ///
     /// # Errors
     /// When the static values do not fit.
@@ -79,15 +80,7 @@ impl Configs {
         image: &Image,
         metrics: Arc<Metrics>,
     ) -> Result<Configs, SettingError> {
-        let generation = match Generation::of(0, node, &statics, image) {
-            Ok(generation) => generation,
-            Err(error) => {
-                let statics_alone = Generation::of_statics(&statics)?;
-                tracing::error!(%error, "altered broker settings are not in force: alter them with kafka-configs");
-                statics_alone
-            }
-        };
-        let broker = ArcSwap::from_pointee(generation);
+        let broker = ArcSwap::from_pointee(Generation::of(0, node, &statics, image)?);
         Ok(Configs { node, statics, broker, topics: DashMap::new(), metrics, changes: watch::Sender::new(()) })
     }
 
@@ -227,9 +220,24 @@ mod tests {
         assert_eq!(threads(started(&[], &altered).await), 8);
         let small = [("log.cleaner.dedupe.buffer.size", "3000000")];
         let configs = started(&small, &altered).await.expect("it starts");
-        assert_eq!((configs.broker().cleaner.threads, configs.broker().cleaner.backoff_ms), (1, 15_000));
+        assert_eq!((configs.broker().cleaner.threads, configs.broker().cleaner.backoff_ms), (1, 7));
         // The static ones alone must fit.
         let bad = [("log.cleaner.threads", "4"), small[0]];
         assert!(started(&bad, &[]).await.is_err());
+    }
+
+    /// Else a start would delete what was to be kept.
+    #[tokio::test]
+    async fn what_does_not_fit_takes_nothing_from_topics() {
+        let altered = [("log.cleaner.threads", "8"), ("log.retention.ms", "-1")];
+        let configs = started(&[("log.cleaner.dedupe.buffer.size", "3000000")], &altered).await.expect("it starts");
+        let topic = Topic {
+            name: "t".into(),
+            id: TopicId(uuid::Uuid::from_u128(1)),
+            partitions: 1,
+            configs: Arc::new(Overrides::new()),
+            created_incarnation: 0,
+        };
+        assert_eq!(configs.learn(&topic).topic.retention_ms, None, "for ever, as was altered");
     }
 }

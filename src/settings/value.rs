@@ -131,6 +131,18 @@ pub enum SettingError {
     },
 }
 
+impl SettingError {
+    /// The keys whose values do not fit, the one to blame first.
+    pub fn keys(&self) -> Vec<&str> {
+        match self {
+            SettingError::Invalid { key, .. } | SettingError::Refused { key, .. } => vec![key],
+            SettingError::UnknownTopicKey(key) => vec![key],
+            SettingError::Conflict { low, high, .. } => vec![low, high],
+            SettingError::Together { key, other, .. } => vec![key, other],
+        }
+    }
+}
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {

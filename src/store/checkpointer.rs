@@ -34,10 +34,16 @@ pub(crate) enum CheckpointerError {
 struct Capture {
     live_from: u64,
     logs: Vec<Captured>,
-    /// Of logs that segments can't take for want of room: the last checkpoint's state with a higher log start.
+    /// Of logs that find no room on the disk: the last checkpoint's state with a higher log start.
     raised: Vec<Raised>,
     forgotten: Vec<TopicPartition>,
     synced: bool,
+}
+
+impl Capture {
+    fn is_empty(&self) -> bool {
+        self.logs.is_empty() && self.raised.is_empty() && self.forgotten.is_empty()
+    }
 }
 
 /// A log start that is recorded without the rest of the log's changes.
@@ -71,13 +77,11 @@ impl Checkpointer {
         };
         capture.logs.retain(|captured| !captured.log.is_deleted());
         if capture.logs.iter().any(is_unwritten) && self.core.handover.has_no_room() {
-            self.put_off_unwritten(&mut capture)?;
-            if capture.logs.is_empty() && capture.raised.is_empty() && capture.forgotten.is_empty() {
-                return Ok(Step::NoRoom);
-            }
+            let unwritten = capture.logs.extract_if(.., |captured| is_unwritten(captured)).collect();
+            self.put_off(&mut capture, unwritten)?;
         }
         let step = if capture.logs.iter().any(is_unwritten) { Step::Waiting } else { self.finish(&mut capture)? };
-        if step != Step::Done {
+        if step != Step::Done && !capture.is_empty() {
             self.capture = Some(capture);
         }
         Ok(step)
@@ -95,12 +99,12 @@ impl Checkpointer {
         Some(Capture { live_from, logs, raised: Vec::new(), forgotten, synced: false })
     }
 
-    /// The writer waits for room that may come from segments below raised log starts alone, and those go when a checkpoint
-    /// has the starts. So this one has no more of the unwritten logs than that, and gives back nothing of the write-ahead
+    /// The disk has no room for these logs, and room may come from segments below raised log starts alone, which go when a
+    /// checkpoint has the starts. So this one has no more of these logs than that, and gives back nothing of the write-ahead
     /// log, which has their batches.
-    fn put_off_unwritten(&self, capture: &mut Capture) -> Result<(), CheckpointError> {
+    fn put_off(&self, capture: &mut Capture, logs: Vec<Captured>) -> Result<(), CheckpointError> {
         capture.live_from = self.core.released.load(Ordering::SeqCst);
-        for Captured { log, log_start, .. } in capture.logs.extract_if(.., |captured| is_unwritten(captured)) {
+        for Captured { log, log_start, .. } in logs {
             let last = self.checkpoint.state_of(log.id())?;
             if let Some((log_start, state)) = last.and_then(|state| raise(&state, log_start)) {
                 capture.raised.push(Raised { log: log.clone(), log_start, state });
@@ -110,15 +114,32 @@ impl Checkpointer {
         Ok(())
     }
 
+    /// Takes the newest index entries of each log, or writes them; a log whose entries find no room is put off.
+    fn keep_indexes(&self, capture: &mut Capture) -> Result<(), CheckpointerError> {
+        let mut without_room = Vec::new();
+        for mut captured in std::mem::take(&mut capture.logs) {
+            match captured.log.log.keep_indexes(captured.active.as_ref()) {
+                Ok(tail) => {
+                    // Taken once: what is written after the sync is not durable.
+                    (captured.active, captured.state) = (None, tail.before(captured.state));
+                    capture.logs.push(captured);
+                }
+                Err(error) if is_full(&error) => without_room.push(captured),
+                Err(error) => return Err(CheckpointerError::Indexes { log: captured.log.id(), error }),
+            }
+        }
+        if !without_room.is_empty() {
+            self.core.disk_is_full(0);
+            self.put_off(capture, without_room)?;
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, capture: &mut Capture) -> Result<Step, CheckpointerError> {
         if !capture.synced {
-            for Captured { log, active, state, .. } in &mut capture.logs {
-                match log.log.keep_indexes(active.as_ref()) {
-                    // Taken once: what is written after the sync is not durable.
-                    Ok(tail) => (*active, *state) = (None, tail.before(state.clone())),
-                    Err(error) if is_full(&error) => return Ok(self.full()),
-                    Err(error) => return Err(CheckpointerError::Indexes { log: log.id(), error }),
-                }
+            self.keep_indexes(capture)?;
+            if capture.is_empty() {
+                return Ok(Step::NoRoom);
             }
             self.core.disk.sync_file_system(&self.core.path).map_err(CheckpointerError::Sync)?;
             capture.synced = true;

@@ -6,7 +6,7 @@ use super::fixture::{Bench, EPOCH, WALL, batch, id, read_range};
 use super::threads::Hands;
 use super::{Durability, Store, StoreHealth, StoredLog};
 use crate::base::{Offset, Timestamp, TopicPartition};
-use crate::io::disk::FaultyDisk;
+use crate::io::disk::{Disk, FaultyDisk};
 use crate::log::{LogSettings, Wanted, names, snapshot};
 use crate::record::{Batches, check_produced};
 use std::cell::Cell;
@@ -49,12 +49,13 @@ struct Run<'a> {
     store: Store,
     hands: Hands,
     seen: &'a Seen,
+    disk: FaultyDisk,
 }
 
 impl<'a> Run<'a> {
     fn start(disk: FaultyDisk, durability: Durability, seen: &'a Seen) -> Option<Self> {
-        let (store, hands) = bench(disk, durability, seen.live.get()).try_open_by_hand().ok()?;
-        Some(Run { store, hands, seen })
+        let (store, hands) = bench(disk.clone(), durability, seen.live.get()).try_open_by_hand().ok()?;
+        Some(Run { store, hands, seen, disk })
     }
 
     fn append(&mut self, id: TopicPartition, count: usize) -> Option<()> {
@@ -138,7 +139,7 @@ fn check(what: &str, disk: FaultyDisk, durability: Durability, seen: &Seen, kept
         assert_eq!(expected, Some(plan.next), "{what}");
         next = plan.next;
     }
-    let mut run = Run { store, hands, seen };
+    let mut run = Run { store, hands, seen, disk };
     check_nothing_stays(what, &mut run, id);
     run.append(id, 1).unwrap_or_else(|| panic!("{what}: nothing more is taken"));
     let after = log(&run.store, id).watermarks();
@@ -151,6 +152,10 @@ fn check_nothing_stays(what: &str, run: &mut Run<'_>, id: TopicPartition) {
     run.tick().unwrap_or_else(|| panic!("{what}: the tick fails"));
     let found = log(&run.store, id);
     let start = found.watermarks().log_start;
+    if found.watermarks().end == Offset(0) {
+        // Nothing is left: the directory is made anew with the next batch.
+        return;
+    }
     let Ok(entries) = run.store.core_for_tests().disk.list(found.log.dir()) else { return };
     let mut bases: Vec<Offset> = entries.iter().filter_map(|entry| names::parse(&entry.name, names::LOG)).collect();
     bases.sort_unstable();
@@ -194,6 +199,8 @@ fn at_every_change(durability: Durability, history: fn(&mut Run<'_>) -> Option<(
         seen.live.set(Some(id(1, 0)));
         disk.cut_power_after(changes);
         let whole = Run::start(disk.clone(), durability, &seen).and_then(|mut run| history(&mut run)).is_some();
+        // Somebody makes room before the next start.
+        disk.set_capacity(16 << 20);
         for (lost, left) in [(false, disk.kill()), (true, disk.crash(changes))] {
             let what = format!("{durability:?}, power after {changes} changes, lost {lost}");
             // What goes on from here is not what was seen before the cut.
@@ -292,5 +299,66 @@ fn what_has_expired_goes_whole_or_not_at_all() {
 fn log_starts_and_removals_are_replayed_in_their_order() {
     for durability in [Durability::Fsync, Durability::Os] {
         at_every_change(durability, starts_and_removals);
+    }
+}
+
+/// Somebody else fills the disk while batches are on their way; log starts are raised, and room comes of what goes.
+fn full_under_a_batch(run: &mut Run<'_>) -> Option<()> {
+    let id = id(1, 0);
+    let disk = run.disk.clone();
+    let settle = |run: &mut Run<'_>| {
+        for _ in 0..6 {
+            while run.hands.committer.step().ok()? == Step::Done {}
+            run.note(id);
+            while run.hands.writer.step().ok()? == Step::Done {}
+            run.note(id);
+            while !matches!(run.hands.checkpointer.step().ok()?, Step::Idle | Step::NoRoom) {}
+            run.note(id);
+            run.tick()?;
+        }
+        Some(())
+    };
+    let append = |run: &mut Run<'_>, count: usize| {
+        for _ in 0..count {
+            let batch = batch(&[id.topic.0.as_bytes(), &[9; 900]]);
+            let mut room = run.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+            log(&run.store, id).append(batch.clone(), &check_produced(&batch).ok()?, &mut room).ok()?;
+            run.seen.sent.set(run.seen.sent.get() + 2);
+        }
+        Some(())
+    };
+    for round in 0..3 {
+        disk.set_capacity(16 << 20);
+        run.tick()?;
+        settle(run)?;
+        run.append(id, 14)?;
+        run.checkpoint()?;
+        run.append(id, 6)?;
+        let free = disk.free_bytes(&Bench::dir()).ok()?;
+        append(run, 9)?;
+        disk.set_capacity((16 << 20) - free + round * 4096);
+        settle(run)?;
+        let start = Offset(run.seen.sent.get() - 25);
+        run.seen.start_asked.set(start.0);
+        // Only below what is durable.
+        log(&run.store, id).raise_log_start(start).ok()?;
+        settle(run)?;
+        if round == 1 {
+            let start = log(&run.store, id).watermarks().durable;
+            run.seen.start_asked.set(start.0);
+            log(&run.store, id).raise_log_start(start).ok()?;
+            settle(run)?;
+        }
+    }
+    disk.set_capacity(16 << 20);
+    run.tick()?;
+    settle(run)?;
+    run.append(id, 4)
+}
+
+#[test]
+fn a_disk_that_is_full_under_a_batch_is_left_whole() {
+    for durability in [Durability::Fsync, Durability::Os] {
+        at_every_change(durability, full_under_a_batch);
     }
 }

@@ -133,15 +133,16 @@ impl Handover {
         }
     }
 
-    /// The writer has brought everything up to this commit into segments.
-    pub(crate) fn done(&self, commit: u64, bytes: u64) {
+    /// The writer has brought everything up to this commit into segments. Says whether it had no room for some of it before.
+    pub(crate) fn done(&self, commit: u64, bytes: u64) -> bool {
         let mut state = self.state.lock();
         state.written = commit;
-        state.no_room = false;
+        let had_no_room = std::mem::take(&mut state.no_room);
         // A failure has dropped everything meanwhile.
         state.bytes = state.bytes.saturating_sub(bytes);
         drop(state);
         self.moved.notify_all();
+        had_no_room
     }
 
     /// The writer found the disk full: it tries again later.

@@ -42,6 +42,8 @@ mod data_dir;
 pub(crate) mod fixture;
 #[cfg(test)]
 mod flip_tests;
+#[cfg(test)]
+mod full_disk_tests;
 mod handover;
 mod inspect;
 #[cfg(test)]

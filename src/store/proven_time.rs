@@ -44,9 +44,6 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// slewed.
 const SLEW_MS_MAX: i64 = 1_000;
 
-/// The same while nobody looked: what a clock is slewed by at most, a part in so many.
-const SLEW_PART: i64 = 2_000;
-
 /// A difference that is told, milliseconds.
 const DIFFERENCE_TOLD_MS: i64 = 60_000;
 
@@ -101,7 +98,7 @@ impl Kept {
         boot.id.filter(|id| self.boot.id == Some(*id))?;
         let passed = whole_ms(boot.since.checked_sub(self.boot.since)?);
         let drift = wall.0.saturating_sub(self.wall.0).saturating_sub(passed);
-        let is_steady = drift.saturating_abs() <= SLEW_MS_MAX + passed / SLEW_PART;
+        let is_steady = drift.saturating_abs() <= SLEW_MS_MAX;
         (is_steady && self.steady_since <= self.boot.since).then_some(self.steady_since)
     }
 }

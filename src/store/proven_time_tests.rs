@@ -293,3 +293,17 @@ fn what_was_stepped_between_two_runs_has_not_stood() {
     machine.run(HOUR / 2, SECOND);
     assert!(machine.now() <= machine.really);
 }
+
+/// However small it is beside the stop.
+#[test]
+fn a_step_during_a_long_stop_is_not_believed() {
+    let mut machine = Machine::new();
+    machine.run(HOUR, SECOND);
+    let kept = machine.keep();
+    machine.clock.restart(24 * 10 * HOUR);
+    machine.really = after(machine.really, 24 * 10 * HOUR);
+    machine.step(430_000);
+    machine.time = ProvenTime::begin(Some(kept), machine.clock.now(), machine.clock.boot());
+    machine.run(2 * SECOND, SECOND);
+    assert!(machine.late() >= 0, "{} ms early", -machine.late());
+}

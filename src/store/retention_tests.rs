@@ -438,3 +438,45 @@ fn what_a_clock_that_is_behind_has_seen_first_does_not_go_early() {
     run.pass(400);
     assert_eq!(run.log().watermarks().log_start, Offset(0), "they are minutes old");
 }
+
+impl Run {
+    /// Appends without the checkpoint.
+    fn append_unrecorded(&mut self, count: usize, time: Timestamp) {
+        for _ in 0..count {
+            let batch = BatchBuilder::new().push(time, None, Some(&[7; 1_000])).build();
+            let mut room = self.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+            self.log().append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+        }
+        while self.hands.committer.step().expect("well") == Step::Done {}
+        while self.hands.writer.step().expect("well") == Step::Done {}
+    }
+
+    fn fill_the_disk(&self) {
+        let used = (64 << 20) - self.bench.disk.free_bytes(&Bench::dir()).expect("it says");
+        self.bench.disk.set_capacity(used);
+    }
+}
+
+/// Index entries of the active segment that are more than a checkpoint keeps find no room in their files.
+#[test]
+fn a_disk_without_a_byte_deletes_also_with_index_entries_in_memory() {
+    for unwritten in [false, true] {
+        let mut run = Run::new(Durability::Fsync, LogSettings { segment_bytes: 100_000, ..small() });
+        run.append(150, Timestamp(NOW.0 - 2 * DAY));
+        run.append_unrecorded(100, NOW);
+        let before = run.segments();
+        run.fill_the_disk();
+        if unwritten {
+            // Another log's batch waits for room: this one's indexes hold up its checkpoint, too.
+            let other = run.store.log(id(2, 0), "topic2", Arc::new(small()), EPOCH);
+            let batch = BatchBuilder::new().push(NOW, None, Some(&[7; 1_000])).build();
+            let mut room = run.store.core_for_tests().budget.room_for_tests(batch.len() as u64);
+            other.append(batch.clone(), &check_produced(&batch).expect("good"), &mut room).expect("appended");
+            run.settle();
+        }
+        run.pass(60);
+        let start = run.log().watermarks().log_start;
+        assert!(start > Offset(0), "retention decides");
+        assert!(run.segments() < before, "unwritten {unwritten}: the log begins at {start}, {before} segments stay");
+    }
+}

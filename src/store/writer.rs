@@ -72,7 +72,10 @@ impl SegmentWriter {
             }
         }
         self.rooms.clear();
-        self.core.handover.done(self.upto, std::mem::take(&mut self.bytes));
+        if self.core.handover.done(self.upto, std::mem::take(&mut self.bytes)) {
+            // Those that came meanwhile gave back nothing of the write-ahead log.
+            self.core.checkpoint_now();
+        }
         Ok(Step::Done)
     }
 

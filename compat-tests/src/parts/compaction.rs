@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         self.pair.kill_both()?;
         if self.log_start > 0 {
             // Kafka writes log starts down once a minute, and forgets those that came since.
-            admin::delete_records(&self.pair.kafka.bootstrap()?, TOPIC, self.log_start)?;
+            admin::delete_records_when_led(&self.pair.kafka.bootstrap()?, TOPIC, self.log_start)?;
         }
         // Kafka answers before it leads its partitions.
         let bounds = self.bounds()?;
@@ -263,7 +263,8 @@ impl<'a> Run<'a> {
         }
         let of = |dump: &Dump| {
             let below = dump.below(self.active).iter();
-            below.filter(|batch| batch.base >= self.log_start).cloned().collect::<Vec<_>>()
+            let below = below.filter(|batch| batch.base >= self.log_start && !dump.is_left_over(batch));
+            below.cloned().collect::<Vec<_>>()
         };
         let (theirs, ours) = (of(&kafka), of(&ottla));
         if let Some(difference) = dump::first_difference(&theirs, &ours) {

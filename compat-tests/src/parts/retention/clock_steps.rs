@@ -16,6 +16,9 @@ use crate::parts::Context;
 use crate::raw_producer::{RawProducer, Target};
 use crate::report::Report;
 use crate::wall_clock::{WallClock, now_ms, to_1970};
+use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use kafka_protocol::messages::{DescribeQuorumRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3_600;
@@ -128,18 +131,34 @@ fn create(own: &Own, topic: &str, configs: &[(&str, &str)]) -> Result<(), String
     admin::create_topic(own.bootstrap()?, topic, 1, &[&[SEGMENT, FILES], configs].concat())
 }
 
-/// The broker's wall clock is where it was put: a record that it stamps itself says so.
+/// The broker's wall clock is where it was put: what it says of its quorum carries that. And what it stamps by itself is
+/// dated by the later of that and the time that it can prove, or it would be old as soon as the clock is right again.
 fn shows(own: &Own, seconds: i64) -> Result<(), String> {
     let bootstrap = own.bootstrap()?;
+    let (clock, wanted) = (clock_of(bootstrap)?, now_ms() + seconds * 1000);
+    if (clock - wanted).abs() > STAMP_WITHIN_MS {
+        return Err(format!("the broker's clock shows {clock} and should show {wanted}: not stepped"));
+    }
     let record = Keyed { key: "now".to_owned(), value: Some("?".to_owned()), timestamp: now_ms() };
     let batch = keyed::batch(&[record], Codec::None, None)?;
     RawProducer::connect(bootstrap)?.produce(&[Target { topic: "stamped", partition: 0 }], &batch)?;
     let read = partition::read_all(bootstrap, "stamped")?;
-    let (stamp, wanted) = (read.last().ok_or("no record was stamped")?.timestamp, now_ms() + seconds * 1000);
+    let (stamp, wanted) = (read.last().ok_or("no record was stamped")?.timestamp, now_ms() + seconds.max(0) * 1000);
     match (stamp - wanted).abs() <= STAMP_WITHIN_MS {
         true => Ok(()),
-        false => Err(format!("a record is stamped {stamp}, the broker's clock should show {wanted}: not stepped")),
+        false => Err(format!("a record is stamped {stamp} and should be stamped {wanted}")),
     }
+}
+
+/// What the broker's wall clock shows: when its only voter was last caught up, which is now.
+fn clock_of(bootstrap: &str) -> Result<i64, String> {
+    let topic = TopicData::default()
+        .with_topic_name(TopicName(StrBytes::from_static_str("__cluster_metadata")))
+        .with_partitions(vec![PartitionData::default()]);
+    let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
+    let answer = RawProducer::connect(bootstrap)?.ask(1, &request)?;
+    let mut voters = answer.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|it| &it.current_voters);
+    voters.next().map(|voter| voter.last_caught_up_timestamp).ok_or_else(|| format!("no voter in {answer:?}"))
 }
 
 fn far_from_due(own: &mut Own) -> Result<String, String> {

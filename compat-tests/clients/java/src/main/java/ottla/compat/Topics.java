@@ -1,6 +1,7 @@
 package ottla.compat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,6 +24,9 @@ import org.apache.kafka.common.config.ConfigResource;
 
 /** Operations on topics and configurations. */
 final class Topics {
+    /** Longest that an altered setting of a broker is waited for: before it Kafka makes the thousands of topics of other questions. */
+    private static final Duration IN_FORCE_WITHIN = Duration.ofMinutes(2);
+
     private final Admin admin;
 
     Topics(Admin admin) {
@@ -196,6 +200,40 @@ final class Topics {
                     new ConfigEntry(op.get(1).asText(), value), AlterConfigOp.OpType.valueOf(op.get(0).asText())));
         }
         var options = new AlterConfigsOptions().validateOnly(question.path("validateOnly").asBoolean());
-        return errors.okOrError(admin.incrementalAlterConfigs(Map.of(resource, ops), options).values().get(resource));
+        Object outcome =
+                errors.okOrError(admin.incrementalAlterConfigs(Map.of(resource, ops), options).values().get(resource));
+        boolean isForBrokers = resource.type() == ConfigResource.Type.BROKER;
+        if (isForBrokers && !options.shouldValidateOnly() && "ok".equals(outcome)) {
+            awaitInForce(resource, ops);
+        }
+        return outcome;
+    }
+
+    /** Kafka's brokers take over altered settings some time later, and judge the next change by those in force. */
+    private void awaitInForce(ConfigResource broker, List<AlterConfigOp> ops) {
+        long deadline = System.nanoTime() + IN_FORCE_WITHIN.toNanos();
+        try {
+            while (System.nanoTime() < deadline) {
+                var told = admin.describeConfigs(List.of(broker)).all().get().get(broker);
+                if (ops.stream().allMatch(op -> isInForce(told.get(op.configEntry().name()), broker, op))) {
+                    return;
+                }
+                Thread.sleep(50);
+            }
+        } catch (Exception error) {
+            // The next question tells.
+        }
+    }
+
+    private static boolean isInForce(ConfigEntry told, ConfigResource broker, AlterConfigOp op) {
+        var own = broker.name().isEmpty()
+                ? ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
+                : ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG;
+        boolean isSet = told != null && told.source() == own;
+        return switch (op.opType()) {
+            case SET -> isSet && (told.isSensitive() || op.configEntry().value().equals(told.value()));
+            case DELETE -> !isSet;
+            default -> true;
+        };
     }
 }
