@@ -311,7 +311,7 @@ pub struct MemberDescription {
     pub client_host: Name,
     /// What it said for the chosen protocol; empty unless the group is stable.
     pub metadata: Bytes,
-    /// Its assignment; empty unless the group is stable.
+    /// Its assignment, the last one while the group is rebalanced.
     pub assignment: Bytes,
 }
 

@@ -42,7 +42,9 @@ pub(super) fn in_memory() -> (FaultyStore, Bucket) {
 
 fn directory(path: &Path) -> Bucket {
     // Unsynced: these tests crash between the bucket's steps, not within them.
-    Bucket::new(Arc::new(LocalFileSystem::new_with_prefix(path).unwrap()), IMPATIENT)
+    // And a disk that is only slow is waited for.
+    let patience = Patience { request: Duration::from_secs(10), ..IMPATIENT };
+    Bucket::new(Arc::new(LocalFileSystem::new_with_prefix(path).unwrap()), patience)
 }
 
 async fn keys(bucket: &Bucket) -> Vec<String> {
