@@ -3,6 +3,8 @@
 
 mod ad;
 mod av;
+mod cg;
+mod cg_offsets;
 mod changes;
 mod dr;
 mod fe;

@@ -1,0 +1,669 @@
+//! Classic groups and their members (3.6).
+
+use super::*;
+use futures_util::future::join_all;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    DescribeGroupsRequest, GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    SyncGroupRequest, describe_groups_response::DescribedGroup,
+};
+use tokio::time::Instant;
+
+/// No wait for further members, and sessions as short as a test likes.
+pub(super) const QUICK: [(&str, &str); 2] =
+    [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1")];
+
+/// What shows that nothing is answered yet.
+const A_WHILE: Duration = Duration::from_millis(50);
+
+pub(super) fn group_id(group: &str) -> GroupId {
+    GroupId(string(group))
+}
+
+/// What a consumer of these topics tells its leader.
+fn subscription(topics: &[&str]) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_i16(0);
+    out.put_i32(topics.len() as i32);
+    for topic in topics {
+        out.put_i16(topic.len() as i16);
+        out.put_slice(topic.as_bytes());
+    }
+    out.put_i32(-1);
+    out.freeze()
+}
+
+fn protocols(names: &[&str]) -> Vec<JoinGroupRequestProtocol> {
+    let protocol =
+        |name: &&str| JoinGroupRequestProtocol::default().with_name(string(name)).with_metadata(subscription(&["t"]));
+    names.iter().map(protocol).collect()
+}
+
+/// How a consumer of topic t joins.
+pub(super) fn join(group: &str, member: &str) -> JoinGroupRequest {
+    let mut request = JoinGroupRequest::default();
+    request.group_id = group_id(group);
+    request.member_id = string(member);
+    (request.session_timeout_ms, request.rebalance_timeout_ms) = (20_000, 20_000);
+    request.protocol_type = string("consumer");
+    request.protocols = protocols(&["range"]);
+    request
+}
+
+fn join_static(group: &str, member: &str, instance: &str) -> JoinGroupRequest {
+    join(group, member).with_group_instance_id(Some(string(instance)))
+}
+
+fn sync(group: &str, member: &str, generation: i32) -> SyncGroupRequest {
+    let mut request = SyncGroupRequest::default();
+    request.group_id = group_id(group);
+    request.member_id = string(member);
+    request.generation_id = generation;
+    (request.protocol_type, request.protocol_name) = (Some(string("consumer")), Some(string("range")));
+    request
+}
+
+/// The sync of a member of this generation; its leader's assigns to each member that member's instance or own id.
+fn sync_of(group: &str, joined: &JoinGroupResponse) -> SyncGroupRequest {
+    let mut request = sync(group, &joined.member_id, joined.generation_id);
+    for member in &joined.members {
+        let share = member.group_instance_id.as_ref().unwrap_or(&member.member_id);
+        let share = Bytes::copy_from_slice(share.as_bytes());
+        request.assignments.push(
+            SyncGroupRequestAssignment::default().with_member_id(member.member_id.clone()).with_assignment(share),
+        );
+    }
+    request
+}
+
+/// An answer that comes later.
+struct Pending<R> {
+    answer: Answer,
+    version: i16,
+    request: std::marker::PhantomData<R>,
+}
+
+impl<R: Request> Pending<R> {
+    /// Asserts that it does not come within this time.
+    async fn waits(&mut self, time: Duration) {
+        let Answer::Later(work) = &mut self.answer else { panic!("answered at once") };
+        assert!(tokio::time::timeout(time, work).await.is_err(), "answered too early");
+    }
+
+    async fn end(self) -> R::Response {
+        decode::<R>(self.version, body(self.answer).await.expect("the connection stays open"))
+    }
+}
+
+async fn begin<R: Request>(broker: &Broker, version: i16, request: &R) -> Pending<R> {
+    Pending { answer: broker.begin(version, request).await, version, request: std::marker::PhantomData }
+}
+
+/// Joins that end together, without errors.
+async fn together(broker: &Broker, version: i16, requests: &[JoinGroupRequest]) -> Vec<JoinGroupResponse> {
+    let joined = join_all(requests.iter().map(|request| broker.call(version, request))).await;
+    for (answer, request) in joined.iter().zip(requests) {
+        assert_eq!(code(answer.error_code), ErrorCode::None, "{:?}", request.member_id);
+        assert_eq!(answer.generation_id, joined[0].generation_id);
+    }
+    joined
+}
+
+/// All sync, and each is assigned its share.
+async fn assign(broker: &Broker, group: &str, joined: &[JoinGroupResponse]) {
+    let requests: Vec<_> = joined.iter().map(|one| sync_of(group, one)).collect();
+    let synced = join_all(requests.iter().map(|request| broker.call(5, request))).await;
+    let leader = joined.iter().find(|one| one.leader == one.member_id).expect("the leader is among them");
+    for (answer, one) in synced.iter().zip(joined) {
+        assert_eq!(code(answer.error_code), ErrorCode::None);
+        let own = leader.members.iter().find(|member| member.member_id == one.member_id).expect("a member");
+        assert_eq!(answer.assignment, own.group_instance_id.as_ref().unwrap_or(&own.member_id).as_bytes());
+    }
+}
+
+/// An id that a new member is given.
+async fn id(broker: &Broker, group: &str) -> String {
+    let told = broker.call(9, &join(group, "")).await;
+    assert_eq!(code(told.error_code), ErrorCode::MemberIdRequired);
+    told.member_id.to_string()
+}
+
+/// A stable group of so many dynamic members, of the generation of that number: each that comes is a rebalance.
+pub(super) async fn stable(broker: &Broker, group: &str, count: usize) -> Vec<String> {
+    let mut members = Vec::new();
+    for _ in 0..count {
+        members.push(id(broker, group).await);
+        let joins: Vec<_> = members.iter().rev().map(|member| join(group, member)).collect();
+        let joined = together(broker, 9, &joins).await;
+        assert_eq!(joined[0].generation_id as usize, members.len());
+        assign(broker, group, &joined).await;
+    }
+    members
+}
+
+/// A stable group of static members, all of one generation.
+async fn stable_statics(broker: &Broker, group: &str, instances: &[&str]) -> Vec<JoinGroupResponse> {
+    let mut joins = Vec::new();
+    for instance in instances {
+        // The newcomer first: it is what the others rejoin for.
+        joins.insert(0, join_static(group, "", instance));
+        let joined = together(broker, 9, &joins).await;
+        assign(broker, group, &joined).await;
+        joins =
+            joins.iter().zip(&joined).map(|(join, one)| join.clone().with_member_id(one.member_id.clone())).collect();
+        if joined.len() == instances.len() {
+            return joined.into_iter().rev().collect();
+        }
+    }
+    unreachable!("a group of nobody")
+}
+
+async fn beat(broker: &Broker, group: &str, member: &str, generation: i32, instance: Option<&str>) -> ErrorCode {
+    let mut request = HeartbeatRequest::default();
+    (request.group_id, request.member_id) = (group_id(group), string(member));
+    (request.generation_id, request.group_instance_id) = (generation, instance.map(string));
+    code(broker.call(4, &request).await.error_code)
+}
+
+async fn heartbeat(broker: &Broker, group: &str, member: &str, generation: i32) -> ErrorCode {
+    beat(broker, group, member, generation, None).await
+}
+
+/// Members by id and instance go: the error of the whole and of each.
+pub(super) async fn leave(
+    broker: &Broker,
+    version: i16,
+    group: &str,
+    members: &[(&str, Option<&str>)],
+) -> (ErrorCode, Vec<ErrorCode>) {
+    let mut request = LeaveGroupRequest::default();
+    request.group_id = group_id(group);
+    if version < 3 {
+        request.member_id = string(members[0].0);
+    } else {
+        let identity = |(member, instance): &(&str, Option<&str>)| {
+            MemberIdentity::default().with_member_id(string(member)).with_group_instance_id(instance.map(string))
+        };
+        request.members = members.iter().map(identity).collect();
+    }
+    let told = broker.call(version, &request).await;
+    for (told, (member, instance)) in told.members.iter().zip(members) {
+        assert_eq!((told.member_id.as_str(), told.group_instance_id.as_deref()), (*member, *instance));
+    }
+    (code(told.error_code), told.members.iter().map(|one| code(one.error_code)).collect())
+}
+
+pub(super) async fn describe(broker: &Broker, version: i16, group: &str) -> DescribedGroup {
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
+    let mut told = broker.call(version, &request).await;
+    assert_eq!((told.groups.len(), told.groups[0].group_id.as_str()), (1, group));
+    told.groups.remove(0)
+}
+
+/// Waits until the group is in this state.
+async fn becomes(broker: &Broker, group: &str, state: &str) {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let told = describe(broker, 6, group).await;
+        if told.group_state.as_str() == state {
+            return;
+        }
+        assert!(Instant::now() < until, "{group} is {}, not {state}", told.group_state.as_str());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn cg_1_a_member_without_an_id_is_given_one_to_join_with() {
+    let broker = Broker::with(&QUICK).await;
+    for version in 0..=9 {
+        let group = &format!("g{version}");
+        let unknown = broker.call(version, &join(group, "nobody")).await;
+        assert_eq!(code(unknown.error_code), ErrorCode::UnknownMemberId, "version {version}");
+        assert_eq!(unknown.member_id.as_str(), "nobody");
+        assert_eq!(
+            code(describe(&broker, 6, group).await.error_code),
+            ErrorCode::GroupIdNotFound,
+            "made by a stranger"
+        );
+
+        let mut told = broker.call(version, &join(group, "")).await;
+        assert!(told.member_id.starts_with("test-"), "the client's id and a UUID: {:?}", told.member_id);
+        if version >= 4 {
+            assert_eq!(code(told.error_code), ErrorCode::MemberIdRequired, "version {version}");
+            assert_eq!((told.generation_id, told.leader.as_str(), told.members.len()), (-1, "", 0));
+            assert_eq!(told.protocol_name.as_deref(), if version >= 7 { None } else { Some("") });
+            let other = broker.call(version, &join(group, "")).await;
+            assert_ne!(other.member_id, told.member_id);
+            told = broker.call(version, &join(group, &told.member_id)).await;
+        }
+        assert_eq!((code(told.error_code), told.generation_id), (ErrorCode::None, 1), "version {version}");
+        assert_eq!(told.leader, told.member_id);
+        assert_eq!(told.protocol_name.as_deref(), Some("range"));
+        assert_eq!(told.protocol_type.as_deref(), (version >= 7).then_some("consumer"));
+        assert!(!told.skip_assignment);
+        let members: Vec<_> = told.members.iter().map(|member| (&member.member_id, &member.metadata)).collect();
+        assert_eq!(members, [(&told.member_id, &subscription(&["t"]))]);
+
+        let unknown = broker.call(version, &join(group, "nobody")).await;
+        assert_eq!((code(unknown.error_code), unknown.generation_id), (ErrorCode::UnknownMemberId, -1));
+    }
+    for version in 5..=9 {
+        let group = &format!("s{version}");
+        let told = broker.call(version, &join_static(group, "", "one")).await;
+        assert_eq!((code(told.error_code), told.generation_id), (ErrorCode::None, 1), "a static one joins at once");
+        assert!(told.member_id.starts_with("one-"));
+    }
+}
+
+#[tokio::test]
+async fn cg_1_an_id_that_is_not_used_lapses_with_its_session() {
+    let broker = Broker::with(&QUICK).await;
+    let mut short = join("g", "");
+    short.session_timeout_ms = 100;
+    let lapsed = broker.call(9, &short).await.member_id;
+    let kept = id(&broker, "g").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let told = broker.call(9, &join("g", &lapsed)).await;
+    assert_eq!((code(told.error_code), &told.member_id), (ErrorCode::UnknownMemberId, &lapsed));
+    assert_eq!(code(broker.call(9, &join("g", &kept)).await.error_code), ErrorCode::None);
+}
+
+#[tokio::test]
+async fn cg_1_bad_groups_and_session_timeouts_are_refused() {
+    let settings = [QUICK[0], ("group.min.session.timeout.ms", "1000"), ("group.max.session.timeout.ms", "30000")];
+    let broker = Broker::with(&settings).await;
+    for version in 0..=9 {
+        for (group, member, session, expected) in [
+            ("", "", 20_000, ErrorCode::InvalidGroupId),
+            ("", "m", 1, ErrorCode::InvalidGroupId),
+            ("g", "", 999, ErrorCode::InvalidSessionTimeout),
+            ("g", "m", 30_001, ErrorCode::InvalidSessionTimeout),
+            ("g", "", 0, ErrorCode::InvalidSessionTimeout),
+            ("g", "", -1, ErrorCode::InvalidSessionTimeout),
+            ("g", "", i32::MAX, ErrorCode::InvalidSessionTimeout),
+        ] {
+            let mut request = join(group, member);
+            request.session_timeout_ms = session;
+            let told = broker.call(version, &request).await;
+            assert_eq!(code(told.error_code), expected, "version {version}, {group:?}, {session}");
+            assert_eq!((told.member_id.as_str(), told.generation_id), (member, -1));
+        }
+        for session in [1000, 30_000] {
+            let mut request = join(&format!("g{version}-{session}"), "");
+            request.session_timeout_ms = session;
+            let expected = if version >= 4 { ErrorCode::MemberIdRequired } else { ErrorCode::None };
+            assert_eq!(code(broker.call(version, &request).await.error_code), expected);
+        }
+    }
+    assert_eq!(code(describe(&broker, 6, "g").await.error_code), ErrorCode::GroupIdNotFound);
+    assert_eq!(heartbeat(&broker, "", "m", 1).await, ErrorCode::InvalidGroupId);
+    assert_eq!(code(broker.call(5, &sync("", "m", 1)).await.error_code), ErrorCode::InvalidGroupId);
+    for version in 0..=5 {
+        assert_eq!(leave(&broker, version, "", &[("m", None)]).await, (ErrorCode::InvalidGroupId, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn cg_1_a_full_group_takes_nobody() {
+    let broker = Broker::with(&[QUICK[0], QUICK[1], ("group.max.size", "2")]).await;
+    let members = stable(&broker, "g", 2).await;
+    for version in 0..=9 {
+        let told = broker.call(version, &join("g", "")).await;
+        assert_eq!(code(told.error_code), ErrorCode::GroupMaxSizeReached, "version {version}");
+        assert_eq!((told.member_id.as_str(), told.generation_id), ("", -1));
+    }
+    let told = broker.call(9, &join_static("g", "", "one")).await;
+    assert_eq!(code(told.error_code), ErrorCode::GroupMaxSizeReached);
+    for member in &members {
+        assert_eq!(heartbeat(&broker, "g", member, 2).await, ErrorCode::None, "the others do not notice");
+    }
+    assert_eq!(leave(&broker, 5, "g", &[(&members[1], None)]).await, (ErrorCode::None, vec![ErrorCode::None]));
+    let third = id(&broker, "g").await;
+    let joined = together(&broker, 9, &[join("g", &third), join("g", &members[0])]).await;
+    assert_eq!(joined[0].generation_id, 3);
+}
+
+/// Who comes back under its instance id has the assignment it had, and nobody else notices.
+#[tokio::test]
+async fn cg_2_static_members_keep_their_assignment_over_a_restart() {
+    let mut broker = Broker::with(&QUICK).await;
+    let mut statics = stable_statics(&broker, "g", &["one", "two"]).await;
+    let generation = statics[0].generation_id;
+    let follower = usize::from(statics[0].leader == statics[0].member_id);
+    let instance = ["one", "two"][follower];
+    for version in 5..=9 {
+        // The broker's restart changes nothing of it.
+        broker = if version % 2 == 0 { broker.restart(End::Killed).await } else { broker };
+        let old = statics[follower].member_id.clone();
+        let back = broker.call(version, &join_static("g", "", instance)).await;
+        assert_eq!((code(back.error_code), back.generation_id), (ErrorCode::None, generation), "version {version}");
+        assert!(back.member_id != old && back.member_id.starts_with(instance));
+        assert_eq!((&back.leader, back.members.len()), (&statics[1 - follower].member_id, 0));
+        assert!(!back.skip_assignment);
+        let request = sync("g", &back.member_id, generation).with_group_instance_id(Some(string(instance)));
+        let synced = broker.call(5, &request).await;
+        assert_eq!((code(synced.error_code), &synced.assignment[..]), (ErrorCode::None, instance.as_bytes()));
+        for (at, member) in [back.member_id.clone(), statics[1 - follower].member_id.clone()].iter().enumerate() {
+            let instance = ["one", "two"][if at == 0 { follower } else { 1 - follower }];
+            assert_eq!(beat(&broker, "g", member, generation, Some(instance)).await, ErrorCode::None);
+        }
+        // The older one is fenced, whatever it asks.
+        let fenced = ErrorCode::FencedInstanceId;
+        assert_eq!(beat(&broker, "g", &old, generation, Some(instance)).await, fenced);
+        assert_eq!(beat(&broker, "g", &old, generation, None).await, ErrorCode::UnknownMemberId);
+        let told = broker.call(version, &join_static("g", &old, instance)).await;
+        assert_eq!((code(told.error_code), &told.member_id), (fenced, &old));
+        let told = broker.call(5, &request.with_member_id(old.clone())).await;
+        assert_eq!(code(told.error_code), fenced);
+        assert_eq!(leave(&broker, 5, "g", &[(&old, Some(instance))]).await, (ErrorCode::None, vec![fenced]));
+        assert_eq!(beat(&broker, "g", &old, generation, Some("nowhere")).await, ErrorCode::UnknownMemberId);
+        statics[follower] = back;
+    }
+}
+
+/// All at once, again and again (R22).
+#[tokio::test]
+async fn cg_2_many_static_members_restart_without_a_rebalance() {
+    let broker = Broker::with(&QUICK).await;
+    let instances = ["a", "b", "c", "d", "e", "f"];
+    let generation = stable_statics(&broker, "g", &instances).await[0].generation_id;
+    let broker = &broker;
+    for round in 0..10 {
+        join_all(instances.map(async |instance| {
+            let back = broker.call(9, &join_static("g", "", instance)).await;
+            let told = (code(back.error_code), back.generation_id, back.skip_assignment);
+            assert_eq!(told, (ErrorCode::None, generation, back.leader == back.member_id), "{instance}, {round}");
+            let synced = broker.call(5, &sync("g", &back.member_id, generation)).await;
+            assert_eq!((code(synced.error_code), &synced.assignment[..]), (ErrorCode::None, instance.as_bytes()));
+            assert_eq!(beat(broker, "g", &back.member_id, generation, Some(instance)).await, ErrorCode::None);
+        }))
+        .await;
+    }
+    assert_eq!(describe(broker, 6, "g").await.members.len(), instances.len());
+}
+
+#[tokio::test]
+async fn cg_2_an_older_join_that_waits_is_fenced() {
+    let broker = Broker::with(&QUICK).await;
+    let statics = stable_statics(&broker, "g", &["one", "two"]).await;
+    let leader = usize::from(statics[0].leader != statics[0].member_id);
+    let instance = ["one", "two"][leader];
+    // A leader that joins is a rebalance.
+    let mut waiting = begin(&broker, 9, &join_static("g", &statics[leader].member_id, instance)).await;
+    waiting.waits(A_WHILE).await;
+    let mut back = begin(&broker, 9, &join_static("g", "", instance)).await;
+    let told = waiting.end().await;
+    assert_eq!((code(told.error_code), &told.member_id), (ErrorCode::FencedInstanceId, &statics[leader].member_id));
+    back.waits(A_WHILE).await;
+}
+
+#[tokio::test]
+async fn cg_3_a_static_leader_that_is_back_skips_the_assignment() {
+    let broker = Broker::with(&QUICK).await;
+    for version in 5..=9 {
+        let group = &format!("g{version}");
+        let statics = stable_statics(&broker, group, &["one", "two"]).await;
+        let leader = usize::from(statics[0].leader != statics[0].member_id);
+        let instance = ["one", "two"][leader];
+        let back = broker.call(version, &join_static(group, "", instance)).await;
+        let told = (code(back.error_code), back.generation_id);
+        assert_eq!(told, (ErrorCode::None, statics[0].generation_id), "version {version}");
+        // Before, it must not take itself for the leader, which would assign anew.
+        let skips = version >= 9;
+        assert_eq!((back.skip_assignment, back.members.len()), (skips, if skips { 2 } else { 0 }));
+        assert_eq!(back.leader, if skips { back.member_id.clone() } else { statics[leader].member_id.clone() });
+        let synced = broker.call(5, &sync(group, &back.member_id, back.generation_id)).await;
+        assert_eq!((code(synced.error_code), &synced.assignment[..]), (ErrorCode::None, instance.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn cg_4_what_does_not_fit_the_group_is_inconsistent() {
+    let broker = Broker::with(&QUICK).await;
+    let request = |group: &str, kind: &str, names: &[&str]| {
+        join(group, "").with_protocol_type(string(kind)).with_protocols(protocols(names))
+    };
+    let member = id(&broker, "g").await;
+    let both = request("g", "consumer", &["sticky", "range"]).with_member_id(string(&member));
+    let joined = broker.call(9, &both).await;
+    assert_eq!(joined.protocol_name.as_deref(), Some("sticky"), "what it prefers");
+    for version in 0..=9 {
+        for (group, kind, names) in [
+            ("new", "", &["range"][..]),
+            ("new", "consumer", &[]),
+            ("g", "connect", &["range"]),
+            ("g", "", &["range"]),
+            ("g", "consumer", &["other"]),
+            ("g", "consumer", &[]),
+        ] {
+            let told = broker.call(version, &request(group, kind, names)).await;
+            let expected = (ErrorCode::InconsistentGroupProtocol, "", -1);
+            let found = (code(told.error_code), told.member_id.as_str(), told.generation_id);
+            assert_eq!(found, expected, "version {version}, {group}, {kind:?}, {names:?}");
+        }
+    }
+    let wrong = [
+        (Some("connect"), Some("sticky")),
+        (Some("consumer"), Some("range")),
+        (None, Some("sticky")),
+        (Some("consumer"), None),
+    ];
+    for (kind, name) in wrong {
+        let request = sync("g", &member, 1);
+        let request = request.with_protocol_type(kind.map(string)).with_protocol_name(name.map(string));
+        let told = broker.call(5, &request).await;
+        assert_eq!(code(told.error_code), ErrorCode::InconsistentGroupProtocol, "{kind:?}, {name:?}");
+    }
+    let told = broker.call(5, &sync_of("g", &joined).with_protocol_name(Some(string("sticky")))).await;
+    assert_eq!(code(told.error_code), ErrorCode::None);
+    assert_eq!((told.protocol_type.as_deref(), told.protocol_name.as_deref()), (Some("consumer"), Some("sticky")));
+    assert_eq!(heartbeat(&broker, "g", &member, 1).await, ErrorCode::None, "the group did not notice");
+    // One of what it knows is enough, and then is what both know.
+    let newcomer = begin(&broker, 3, &request("g", "consumer", &["other", "range"])).await;
+    becomes(&broker, "g", "PreparingRebalance").await;
+    let again = broker.call(9, &both).await;
+    assert_eq!((code(again.error_code), again.protocol_name.as_deref()), (ErrorCode::None, Some("range")));
+    let newcomer = newcomer.end().await;
+    assert_eq!((code(newcomer.error_code), newcomer.protocol_name.as_deref()), (ErrorCode::None, Some("range")));
+    // A group that is empty again takes whoever comes.
+    leave(&broker, 5, "g", &[(&member, None), (&newcomer.member_id, None)]).await;
+    becomes(&broker, "g", "Empty").await;
+    let told = broker.call(3, &request("g", "connect", &["other"])).await;
+    assert_eq!((code(told.error_code), told.protocol_name.as_deref()), (ErrorCode::None, Some("other")));
+    assert!(told.generation_id > again.generation_id);
+}
+
+#[tokio::test]
+async fn cg_5_only_the_first_rebalance_of_an_empty_group_is_delayed() {
+    let delay = Duration::from_millis(400);
+    let broker = Broker::with(&[("group.initial.rebalance.delay.ms", "400")]).await;
+    let start = Instant::now();
+    let mut first = begin(&broker, 3, &join("g", "")).await;
+    first.waits(delay / 2).await;
+    let second = begin(&broker, 3, &join("g", "")).await;
+    // Somebody came: as long again.
+    first.waits((delay + delay / 2).saturating_sub(start.elapsed())).await;
+    let (first, second) = (first.end().await, second.end().await);
+    assert!(start.elapsed() >= 2 * delay, "{:?}", start.elapsed());
+    assert_eq!((first.generation_id, second.generation_id), (1, 1), "one rebalance for both");
+    // Later ones end when all have joined.
+    let start = Instant::now();
+    let third = id(&broker, "g").await;
+    let ids = [third, first.member_id.to_string(), second.member_id.to_string()];
+    together(&broker, 9, &[0, 1, 2].map(|at| join("g", &ids[at]))).await;
+    assert!(start.elapsed() < delay, "{:?}", start.elapsed());
+    leave(&broker, 5, "g", &[0, 1, 2].map(|at| (ids[at].as_str(), None))).await;
+    becomes(&broker, "g", "Empty").await;
+    let mut again = begin(&broker, 3, &join("g", "")).await;
+    again.waits(delay / 2).await;
+    assert_eq!(code(again.end().await.error_code), ErrorCode::None);
+    // A rebalance timeout ends also this wait.
+    let start = Instant::now();
+    let short = join("h", "").with_rebalance_timeout_ms(600);
+    let (one, mut two) = (begin(&broker, 3, &short).await, begin(&broker, 3, &short).await);
+    two.waits(delay).await;
+    assert_eq!((one.end().await.generation_id, two.end().await.generation_id), (1, 1));
+    assert!(start.elapsed() >= Duration::from_millis(600), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn cg_5_three_seconds_unless_told_otherwise() {
+    let broker = Broker::start().await;
+    let mut joined = begin(&broker, 3, &join("g", "")).await;
+    joined.waits(Duration::from_millis(2900)).await;
+    assert_eq!(joined.end().await.generation_id, 1);
+}
+
+#[tokio::test]
+async fn cg_6_live_members_are_never_unknown() {
+    let broker = Broker::with(&QUICK).await;
+    let members = stable(&broker, "g", 2).await;
+    let third = id(&broker, "g").await;
+    let third = begin(&broker, 9, &join("g", &third)).await;
+    becomes(&broker, "g", "PreparingRebalance").await;
+    for member in &members {
+        assert_eq!(heartbeat(&broker, "g", member, 2).await, ErrorCode::RebalanceInProgress);
+        let told = broker.call(5, &sync("g", member, 2)).await;
+        assert_eq!(code(told.error_code), ErrorCode::RebalanceInProgress);
+    }
+    let joined = together(&broker, 9, &[join("g", &members[0]), join("g", &members[1])]).await;
+    let third = third.end().await;
+    assert_eq!((joined[0].generation_id, third.generation_id), (3, 3));
+    for member in &members {
+        for past in [2, 1, 0, -1, 4, i32::MAX] {
+            assert_eq!(heartbeat(&broker, "g", member, past).await, ErrorCode::IllegalGeneration, "{past}");
+            let told = broker.call(5, &sync("g", member, past)).await;
+            assert_eq!(code(told.error_code), ErrorCode::IllegalGeneration, "{past}");
+        }
+        assert_eq!(heartbeat(&broker, "g", member, 3).await, ErrorCode::None);
+    }
+    // One more comes while a follower waits for its assignment.
+    let follower = joined.iter().find(|one| one.leader != one.member_id).expect("one of two does not lead");
+    let mut waiting = begin(&broker, 5, &sync_of("g", follower)).await;
+    waiting.waits(A_WHILE).await;
+    let fourth = id(&broker, "g").await;
+    let fourth = begin(&broker, 9, &join("g", &fourth)).await;
+    assert_eq!(code(waiting.end().await.error_code), ErrorCode::RebalanceInProgress);
+    let again: Vec<_> = [&joined[0], &joined[1], &third].map(|one| join("g", &one.member_id)).into();
+    let mut all = together(&broker, 9, &again).await;
+    all.push(fourth.end().await);
+    assert_eq!(all[3].generation_id, 4);
+    assign(&broker, "g", &all).await;
+}
+
+/// A client's life until its group is stable with so many members: whatever it is told, it is never unknown (R2).
+async fn live(broker: &Broker, member: String, members: usize) {
+    let (mut asked, until) = (join("g", &member), Instant::now() + Duration::from_secs(30));
+    while Instant::now() < until {
+        let joined = broker.call(9, &asked).await;
+        assert_eq!(code(joined.error_code), ErrorCode::None, "a join by {member}");
+        asked = join("g", &member);
+        let mut told = code(broker.call(5, &sync_of("g", &joined)).await.error_code);
+        while told == ErrorCode::None {
+            let group = describe(broker, 6, "g").await;
+            if group.members.len() == members && group.group_state.as_str() == "Stable" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            told = heartbeat(broker, "g", &member, joined.generation_id).await;
+        }
+        assert!([ErrorCode::RebalanceInProgress, ErrorCode::IllegalGeneration].contains(&told), "{member}: {told:?}");
+    }
+    panic!("{member} never got into a stable group");
+}
+
+#[tokio::test]
+async fn cg_6_members_that_come_at_any_time_end_up_in_one_generation() {
+    let broker = &Broker::with(&QUICK).await;
+    let lives = (0..12).map(async |at| {
+        tokio::time::sleep(Duration::from_millis(7 * at)).await;
+        live(broker, id(broker, "g").await, 12).await;
+    });
+    join_all(lives).await;
+}
+
+#[tokio::test]
+async fn cg_6_who_is_gone_is_unknown() {
+    let broker = Broker::with(&QUICK).await;
+    let unknown = ErrorCode::UnknownMemberId;
+    assert_eq!(heartbeat(&broker, "none", "m", 1).await, unknown);
+    assert_eq!(code(broker.call(5, &sync("none", "m", 1)).await.error_code), unknown);
+    // Silent for a session, and too late for a rebalance.
+    for (group, session, rebalance) in [("silent", 500, 20_000), ("late", 20_000, 500)] {
+        let members = stable(&broker, group, 1).await;
+        let (mut request, member) = (join(group, ""), id(&broker, group).await);
+        (request.session_timeout_ms, request.rebalance_timeout_ms) = (session, rebalance);
+        let mut asked = [request.clone().with_member_id(string(&member)), request.with_member_id(string(&members[0]))];
+        asked[1].session_timeout_ms = 20_000;
+        let joined = together(&broker, 9, &asked).await;
+        assign(&broker, group, &joined).await;
+        let lives = &members[0];
+        if group == "late" {
+            let told = broker.call(9, &asked[1]).await;
+            assert_eq!((code(told.error_code), told.generation_id, told.members.len()), (ErrorCode::None, 3, 1));
+        } else {
+            let until = Instant::now() + Duration::from_secs(10);
+            while describe(&broker, 6, group).await.members.len() == 2 {
+                assert!(Instant::now() < until && heartbeat(&broker, group, lives, 2).await != unknown);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(heartbeat(&broker, group, lives, 2).await, ErrorCode::RebalanceInProgress);
+        }
+        assert_eq!(heartbeat(&broker, group, &member, 2).await, unknown, "{group}");
+        assert_eq!(code(broker.call(5, &sync(group, &member, 2)).await.error_code), unknown);
+        let told = broker.call(9, &join(group, &member)).await;
+        assert_eq!((code(told.error_code), told.member_id.as_str()), (unknown, member.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn cg_7_several_members_leave_and_each_is_answered() {
+    let broker = Broker::with(&QUICK).await;
+    let (none, unknown) = (ErrorCode::None, ErrorCode::UnknownMemberId);
+    for version in 0..=5 {
+        let whole = |error| if version < 3 { (error, vec![]) } else { (none, vec![error]) };
+        let group = &format!("g{version}");
+        assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown), "version {version}");
+        let members = stable(&broker, group, 2).await;
+        assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown));
+        assert_eq!(heartbeat(&broker, group, &members[1], 2).await, none, "nobody's leave is no rebalance");
+        assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(none));
+        assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(unknown), "again");
+        assert_eq!(heartbeat(&broker, group, &members[0], 2).await, unknown);
+        assert_eq!(heartbeat(&broker, group, &members[1], 2).await, ErrorCode::RebalanceInProgress);
+        let pending = id(&broker, group).await;
+        assert_eq!(leave(&broker, version, group, &[(&pending, None)]).await, whole(none), "an id not used yet");
+        let alone = together(&broker, 9, &[join(group, &members[1])]).await;
+        assert_eq!((alone[0].generation_id, alone[0].members.len()), (3, 1));
+        assert_eq!(leave(&broker, version, group, &[(&members[1], None)]).await, whole(none));
+        becomes(&broker, group, "Empty").await;
+    }
+    for version in 3..=5 {
+        let group = &format!("s{version}");
+        let statics = stable_statics(&broker, group, &["one", "two", "three"]).await;
+        let ids: Vec<_> = statics.iter().map(|one| one.member_id.as_str()).collect();
+        let asked = [
+            ("", Some("one")),         // an administrator knows no ids
+            ("", Some("one")),         // gone by now
+            (ids[1], Some("three")),   // not the holder
+            (ids[1], Some("nowhere")), // not there
+            ("", Some("nowhere")),
+            ("", None),
+            ("nobody", None),
+            (ids[1], Some("two")),
+        ];
+        let fenced = ErrorCode::FencedInstanceId;
+        let expected = vec![none, unknown, fenced, unknown, unknown, unknown, unknown, none];
+        assert_eq!(leave(&broker, version, group, &asked).await, (none, expected), "version {version}");
+        let generation = statics[0].generation_id;
+        let left = beat(&broker, group, ids[2], generation, Some("three")).await;
+        assert_eq!(left, ErrorCode::RebalanceInProgress);
+        assert_eq!(leave(&broker, version, group, &[]).await, (none, vec![]));
+        let instances: Vec<_> = describe(&broker, 6, group).await.members;
+        let instances: Vec<_> = instances.iter().map(|member| member.group_instance_id.as_deref()).collect();
+        assert_eq!(instances, [Some("three")]);
+    }
+}
