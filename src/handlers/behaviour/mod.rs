@@ -44,9 +44,11 @@ use kafka_protocol::messages::{
     CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// The broker's wall clock at the start of each test.
@@ -216,6 +218,13 @@ impl Broker {
         decode::<R>(version, body(answer).await.expect("the connection stays open"))
     }
 
+    /// Sends a request whose answer is to come later.
+    async fn pending<R: Request>(&self, version: i16, request: &R) -> Pending<R> {
+        let answer = tokio::spawn(body(self.begin(version, request).await));
+        tokio::task::yield_now().await;
+        Pending { answer, version, request: PhantomData }
+    }
+
     /// Sends a request that closes the connection.
     async fn call_closed<R: Request>(&self, version: i16, request: &R) -> Close {
         let answer = self.begin(version, request).await;
@@ -273,6 +282,25 @@ impl Broker {
 
     fn answered(&self, api: Api, error: ErrorCode) -> u64 {
         self.metrics.requests.answered_count(api.key(), error.code())
+    }
+}
+
+/// An answer that is on its way.
+struct Pending<R> {
+    answer: JoinHandle<Result<Body, Close>>,
+    version: i16,
+    request: PhantomData<R>,
+}
+
+impl<R: Request> Pending<R> {
+    /// Asserts that it does not come within this time.
+    async fn waits(&mut self, time: Duration) {
+        assert!(tokio::time::timeout(time, &mut self.answer).await.is_err(), "answered too early");
+    }
+
+    async fn end(self) -> R::Response {
+        let body = self.answer.await.expect("an answer");
+        decode::<R>(self.version, body.expect("the connection stays open"))
     }
 }
 
