@@ -36,12 +36,14 @@ use crate::wire::api::API_TABLE;
 use crate::wire::{Api, ErrorCode};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName,
+    CreateTopicsRequest, DescribeGroupsRequest, FetchRequest, FetchResponse, GroupId, ProduceRequest, ProduceResponse,
+    TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::marker::PhantomData;
@@ -280,6 +282,12 @@ impl Broker {
         only_fetched(self.call(12, &request).await)
     }
 
+    /// A group, by itself.
+    async fn describe(&self, group: &str) -> DescribedGroup {
+        let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
+        self.call(6, &request).await.groups.remove(0)
+    }
+
     fn answered(&self, api: Api, error: ErrorCode) -> u64 {
         self.metrics.requests.answered_count(api.key(), error.code())
     }
@@ -377,6 +385,10 @@ fn string(text: &str) -> StrBytes {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(string(name))
+}
+
+fn group_id(group: &str) -> GroupId {
+    GroupId(string(group))
 }
 
 /// A plain batch without keys.
