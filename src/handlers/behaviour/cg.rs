@@ -267,8 +267,7 @@ async fn cg_3_a_static_leader_that_is_back_skips_the_assignment() {
         let leader = usize::from(statics[0].leader != statics[0].member_id);
         let instance = ["one", "two"][leader];
         let back = broker.call(version, &join_static(group, "", instance)).await;
-        let told = (code(back.error_code), back.generation_id);
-        assert_eq!(told, (ErrorCode::None, statics[0].generation_id), "version {version}");
+        assert_eq!((code(back.error_code), back.generation_id), (ErrorCode::None, 2), "version {version}");
         // Before, it must not take itself for the leader, which would assign anew.
         let skips = version >= 9;
         assert_eq!((back.skip_assignment, back.members.len()), (skips, if skips { 2 } else { 0 }));
