@@ -3,6 +3,8 @@
 
 mod ad;
 mod av;
+mod cg;
+mod cg_offsets;
 mod changes;
 mod dr;
 mod fe;
@@ -35,17 +37,21 @@ use crate::wire::api::API_TABLE;
 use crate::wire::{Api, ErrorCode};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName,
+    CreateTopicsRequest, DescribeGroupsRequest, FetchRequest, FetchResponse, GroupId, ProduceRequest, ProduceResponse,
+    TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// The broker's wall clock at the start of each test.
@@ -215,6 +221,13 @@ impl Broker {
         decode::<R>(version, body(answer).await.expect("the connection stays open"))
     }
 
+    /// Sends a request whose answer is to come later.
+    async fn pending<R: Request>(&self, version: i16, request: &R) -> Pending<R> {
+        let answer = tokio::spawn(body(self.begin(version, request).await));
+        tokio::task::yield_now().await;
+        Pending { answer, version, request: PhantomData }
+    }
+
     /// Sends a request that closes the connection.
     async fn call_closed<R: Request>(&self, version: i16, request: &R) -> Close {
         let answer = self.begin(version, request).await;
@@ -270,8 +283,33 @@ impl Broker {
         only_fetched(self.call(12, &request).await)
     }
 
+    /// A group, by itself.
+    async fn describe(&self, group: &str) -> DescribedGroup {
+        let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
+        self.call(6, &request).await.groups.remove(0)
+    }
+
     fn answered(&self, api: Api, error: ErrorCode) -> u64 {
         self.metrics.requests.answered_count(api.key(), error.code())
+    }
+}
+
+/// An answer that is on its way.
+struct Pending<R> {
+    answer: JoinHandle<Result<Body, Close>>,
+    version: i16,
+    request: PhantomData<R>,
+}
+
+impl<R: Request> Pending<R> {
+    /// Asserts that it does not come within this time.
+    async fn waits(&mut self, time: Duration) {
+        assert!(tokio::time::timeout(time, &mut self.answer).await.is_err(), "answered too early");
+    }
+
+    async fn end(self) -> R::Response {
+        let body = self.answer.await.expect("an answer");
+        decode::<R>(self.version, body.expect("the connection stays open"))
     }
 }
 
@@ -348,6 +386,10 @@ fn string(text: &str) -> StrBytes {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(string(name))
+}
+
+fn group_id(group: &str) -> GroupId {
+    GroupId(string(group))
 }
 
 /// A plain batch without keys.
