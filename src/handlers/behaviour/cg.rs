@@ -183,14 +183,17 @@ async fn cg_1_a_member_without_an_id_is_given_one_to_join_with() {
 }
 
 #[tokio::test]
-async fn cg_1_an_id_that_is_not_used_lapses_with_its_session() {
-    let broker = Broker::with(&QUICK).await;
-    let lapsed = broker.call(9, &join("g", "").with_session_timeout_ms(100)).await.member_id;
-    let kept = id(&broker, "g").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let told = broker.call(9, &join("g", &lapsed)).await;
-    assert_eq!((code(told.error_code), &told.member_id), (ErrorCode::UnknownMemberId, &lapsed));
-    assert_eq!(code(broker.call(9, &join("g", &kept)).await.error_code), ErrorCode::None);
+async fn cg_1_a_full_group_takes_nobody() {
+    let broker = Broker::with(&[QUICK[0], ("group.max.size", "2")]).await;
+    let members = stable(&broker, "g", 2).await;
+    for version in 0..=9 {
+        let told = broker.call(version, &join("g", "")).await;
+        let found = (code(told.error_code), told.member_id.as_str(), told.generation_id);
+        assert_eq!(found, (ErrorCode::GroupMaxSizeReached, "", -1), "version {version}");
+    }
+    assert_eq!(beat(&broker, "g", &members[0], 2, None).await, ErrorCode::None, "the others do not notice");
+    leave(&broker, 5, "g", &[(&members[1], None)]).await;
+    id(&broker, "g").await;
 }
 
 #[tokio::test]
@@ -214,7 +217,6 @@ async fn cg_1_bad_groups_and_session_timeouts_are_refused() {
             assert_eq!(code(broker.call(version, &request).await.error_code), expected);
         }
     }
-    assert_eq!(code(broker.describe("g").await.error_code), ErrorCode::GroupIdNotFound);
     assert_eq!(beat(&broker, "", "m", 1, None).await, ErrorCode::InvalidGroupId);
     assert_eq!(sync_error(&broker, "", "m", 1).await, ErrorCode::InvalidGroupId);
     for version in 0..=5 {
@@ -324,7 +326,6 @@ async fn cg_4_what_does_not_fit_the_group_is_inconsistent() {
     becomes(&broker, "g", "Empty").await;
     let told = broker.call(3, &request("g", "connect", &["other"])).await;
     assert_eq!((code(told.error_code), told.protocol_name.as_deref()), (ErrorCode::None, Some("other")));
-    assert!(told.generation_id > again.generation_id);
 }
 
 #[tokio::test]
@@ -434,17 +435,16 @@ async fn cg_6_who_is_gone_is_unknown() {
         asked[1].session_timeout_ms = 20_000;
         let joined = together(&broker, &asked).await;
         assign(&broker, group, &joined).await;
-        let lives = &members[0];
         if group == "late" {
             let told = broker.call(9, &asked[1]).await;
             assert_eq!((code(told.error_code), told.generation_id, told.members.len()), (ErrorCode::None, 3, 1));
         } else {
             let until = Instant::now() + Duration::from_secs(10);
             while broker.describe(group).await.members.len() == 2 {
-                assert!(Instant::now() < until && beat(&broker, group, lives, 2, None).await != unknown);
+                assert!(Instant::now() < until && beat(&broker, group, &members[0], 2, None).await != unknown);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            assert_eq!(beat(&broker, group, lives, 2, None).await, ErrorCode::RebalanceInProgress);
+            assert_eq!(beat(&broker, group, &members[0], 2, None).await, ErrorCode::RebalanceInProgress);
         }
         assert_eq!(beat(&broker, group, &member, 2, None).await, unknown, "{group}");
         assert_eq!(sync_error(&broker, group, &member, 2).await, unknown);
