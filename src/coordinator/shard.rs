@@ -19,6 +19,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Envelope<M: Machine> {
     pub(super) command: M::Command,
     pub(super) sender: oneshot::Sender<M::Reply>,
+    /// By the clock that never goes back: when nobody waits for it any more unless the machine has taken it: its client was told to ask again.
+    pub(super) take_by: Option<Duration>,
 }
 
 /// Where a shard is in its life.
@@ -130,7 +132,10 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn command(&mut self, envelope: Envelope<M>) -> Result<(), Stop> {
-        let Envelope { command, sender } = envelope;
+        let Envelope { command, sender, take_by } = envelope;
+        if take_by.is_some_and(|by| by <= self.tools.clock.monotonic()) {
+            return Ok(());
+        }
         if M::may_write(&command) && !self.tools.partitions.takes_appends() {
             // The sender goes with it: its client is told to ask again.
             return Ok(());

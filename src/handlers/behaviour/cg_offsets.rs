@@ -174,7 +174,6 @@ async fn cg_8_coordinators_are_found_one_by_one_and_from_version_4_in_batches() 
     assert_eq!(find(&broker, 6, 0, &[]).await, []);
 }
 
-#[ignore = "open: find_coordinator takes any share key, Kafka only group:topic id:partition"]
 #[tokio::test]
 async fn cg_8_share_keys_name_a_group_a_topic_id_and_a_partition() {
     let broker = Broker::start().await;
@@ -321,7 +320,6 @@ async fn cg_13_no_commit_that_was_answered_is_lost() {
 }
 
 /// A client may send the next commit before the last one is answered; its coordinator may be just loading.
-#[ignore = "open: requests that wait for Coordinator::ask to load are let in in any order"]
 #[tokio::test]
 async fn cg_13_commits_of_one_connection_keep_their_order() {
     let mut broker = Broker::start().await;
@@ -425,7 +423,6 @@ async fn cg_14_groups_are_listed_by_state_and_type() {
     }
 }
 
-#[ignore = "open: list_groups keeps blanks around a state, Kafka trims them"]
 #[tokio::test]
 async fn cg_14_blanks_around_a_state_mean_nothing() {
     assert_eq!(list(&three().await, 4, &[" stable "], &[]).await.len(), 1);
