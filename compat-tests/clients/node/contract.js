@@ -258,4 +258,6 @@ export async function main(commands) {
     emit({ ok: false, error: `${error.name}: ${error.message}${error.errors ? ' ' + wordsOf(error) : ''}` })
     process.exitCode = 1
   }
+  // Clients that could not join or close go on trying.
+  if (args.command === 'group') process.exit()
 }

@@ -111,6 +111,7 @@ function groupOptions(args) {
 class Worker {
   #args
   #rejoining = false
+  #heardAt = Date.now()
 
   constructor(args) {
     this.#args = args
@@ -132,11 +133,15 @@ class Worker {
     const classic = this.#args.protocol === 'classic'
     // With the consumer protocol no event ends it: the client pauses its streams itself.
     consumer.on('consumer:group:rebalance', () => (this.#rejoining = classic))
+    const heard = () => {
+      this.#heardAt = Date.now()
+      this.#note()
+    }
     consumer.on('consumer:group:join', () => {
       this.#rejoining = false
-      this.#note()
+      heard()
     })
-    consumer.on('consumer:heartbeat:end', () => this.#note())
+    consumer.on('consumer:heartbeat:end', heard)
     consumer.on('consumer:heartbeat:error', ({ error }) => member.error(error))
     consumer.on('error', (error) => member.error(error))
   }
@@ -177,6 +182,9 @@ class Worker {
 
   async #commit() {
     const { topic } = this.#args
+    // A commit that the broker refuses to a member that it threw out the client sends again after it has joined again,
+    // whoever has the partitions then: so a member that may have been thrown out commits nothing.
+    if (Date.now() - this.#heardAt > Number(this.#args['session-ms'])) return
     const send = (offsets) => {
       const asked = offsets.map(([partition, offset]) => ({ topic, partition, offset: BigInt(offset), leaderEpoch: -1 }))
       return this.consumer.commit({ offsets: asked })
@@ -195,23 +203,24 @@ class Worker {
     }
   }
 
-  /** A stream ends with some errors, among them commits that are refused because the group rebalances. */
+  /** A stream ends with some errors, among them commits that are refused because the group rebalances: then another follows. */
   async run() {
-    while (!this.member.ended) {
-      await this.#read(await this.#open())
-      if (!this.member.ended) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    const { member } = this
+    let stream = await this.#open()
+    while (!member.ended) {
+      if (stream) await this.#read(stream)
+      if (member.ended) break
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      stream = await this.#open().catch((error) => member.error(error))
     }
     await this.#commit()
     const late = new Promise((_, reject) => setTimeout(reject, CLOSE_MS, new Error('close takes too long')).unref())
-    await Promise.race([this.consumer.close(true), late]).catch((error) => this.member.error(error))
-    this.member.hold([])
-    this.member.finish()
+    await Promise.race([this.consumer.close(true), late]).catch((error) => member.error(error))
+    member.hold([])
+    member.finish()
   }
 }
 
-async function group(args) {
-  await new Worker(args).run()
-  process.exit() // whatever a close that took too long still waits for
-}
+const group = (args) => new Worker(args).run()
 
 await main({ produce, consume, group })

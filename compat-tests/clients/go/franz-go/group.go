@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,12 @@ var balancers = map[string]kgo.GroupBalancer{
 
 // With the consumer protocol, these stand for assignors of the server.
 var serverSide = map[string]kgo.GroupBalancer{
-	"": kgo.StickyBalancer(), "uniform": kgo.StickyBalancer(), "range": kgo.RangeBalancer(),
+	"uniform": kgo.StickyBalancer(), "range": kgo.RangeBalancer(),
 }
 
 func balancing(args contract.Args) ([]kgo.Opt, error) {
 	if args.Group.Protocol == "consumer" {
+		args.Group.Assignor = cmp.Or(args.Group.Assignor, "uniform")
 		balancer, err := contract.Chosen(args.Group, serverSide)
 		return []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(balancer)}, errors.Join(err, knowsConsumerProtocol(args))
 	}
