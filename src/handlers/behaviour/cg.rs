@@ -17,13 +17,13 @@ pub(super) const QUICK: [(&str, &str); 2] =
     [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1")];
 
 /// What a consumer of topic t tells its leader.
-fn subscription() -> Bytes {
+pub(super) fn subscription() -> Bytes {
     let mut out = BytesMut::from(&[0, 0][..]);
     ConsumerProtocolSubscription::default().with_topics(vec![string("t")]).encode(&mut out, 0).expect("version 0");
     out.freeze()
 }
 
-fn protocols(names: &[&str]) -> Vec<JoinGroupRequestProtocol> {
+pub(super) fn protocols(names: &[&str]) -> Vec<JoinGroupRequestProtocol> {
     let protocol =
         |name: &&str| JoinGroupRequestProtocol::default().with_name(string(name)).with_metadata(subscription());
     names.iter().map(protocol).collect()
@@ -38,11 +38,11 @@ pub(super) fn join(group: &str, member: &str) -> JoinGroupRequest {
     request
 }
 
-fn join_static(group: &str, member: &str, instance: &str) -> JoinGroupRequest {
+pub(super) fn join_static(group: &str, member: &str, instance: &str) -> JoinGroupRequest {
     join(group, member).with_group_instance_id(Some(string(instance)))
 }
 
-fn sync(group: &str, member: &str, generation: i32) -> SyncGroupRequest {
+pub(super) fn sync(group: &str, member: &str, generation: i32) -> SyncGroupRequest {
     let mut request = SyncGroupRequest::default();
     (request.group_id, request.member_id, request.generation_id) = (group_id(group), string(member), generation);
     (request.protocol_type, request.protocol_name) = (Some(string("consumer")), Some(string("range")));
@@ -50,7 +50,7 @@ fn sync(group: &str, member: &str, generation: i32) -> SyncGroupRequest {
 }
 
 /// The sync of a member of this generation; its leader's assigns to each member that member's instance or own id.
-fn sync_of(group: &str, joined: &JoinGroupResponse) -> SyncGroupRequest {
+pub(super) fn sync_of(group: &str, joined: &JoinGroupResponse) -> SyncGroupRequest {
     let share = |member: &JoinGroupResponseMember| {
         let share = member.group_instance_id.as_ref().unwrap_or(&member.member_id).clone().into_bytes();
         SyncGroupRequestAssignment::default().with_member_id(member.member_id.clone()).with_assignment(share)
@@ -60,7 +60,7 @@ fn sync_of(group: &str, joined: &JoinGroupResponse) -> SyncGroupRequest {
 }
 
 /// Joins that end together, without errors.
-async fn together(broker: &Broker, requests: &[JoinGroupRequest]) -> Vec<JoinGroupResponse> {
+pub(super) async fn together(broker: &Broker, requests: &[JoinGroupRequest]) -> Vec<JoinGroupResponse> {
     let joined = join_all(requests.iter().map(|request| broker.call(9, request))).await;
     for (answer, request) in joined.iter().zip(requests) {
         assert_eq!(code(answer.error_code), ErrorCode::None, "{:?}", request.member_id);
@@ -70,7 +70,7 @@ async fn together(broker: &Broker, requests: &[JoinGroupRequest]) -> Vec<JoinGro
 }
 
 /// All sync, and each is assigned its share.
-async fn assign(broker: &Broker, group: &str, joined: &[JoinGroupResponse]) {
+pub(super) async fn assign(broker: &Broker, group: &str, joined: &[JoinGroupResponse]) {
     let requests: Vec<_> = joined.iter().map(|one| sync_of(group, one)).collect();
     let synced = join_all(requests.iter().map(|request| broker.call(5, request))).await;
     let leader = joined.iter().find(|one| one.leader == one.member_id).expect("the leader is among them");
@@ -82,14 +82,14 @@ async fn assign(broker: &Broker, group: &str, joined: &[JoinGroupResponse]) {
 }
 
 /// An id that a new member is given.
-async fn id(broker: &Broker, group: &str) -> String {
+pub(super) async fn id(broker: &Broker, group: &str) -> String {
     let told = broker.call(9, &join(group, "")).await;
     assert_eq!(code(told.error_code), ErrorCode::MemberIdRequired);
     told.member_id.to_string()
 }
 
 /// A stable group of these static and dynamic members: each that comes is a rebalance, and a generation.
-async fn grow(broker: &Broker, group: &str, instances: &[Option<&str>]) -> Vec<JoinGroupResponse> {
+pub(super) async fn grow(broker: &Broker, group: &str, instances: &[Option<&str>]) -> Vec<JoinGroupResponse> {
     let (mut joins, mut joined) = (Vec::new(), Vec::new());
     for instance in instances {
         let newcomer = match instance {
@@ -112,14 +112,20 @@ pub(super) async fn stable(broker: &Broker, group: &str, count: usize) -> Vec<St
     grow(broker, group, &vec![None; count]).await.iter().map(|one| one.member_id.to_string()).collect()
 }
 
-async fn beat(broker: &Broker, group: &str, member: &str, generation: i32, instance: Option<&str>) -> ErrorCode {
+pub(super) async fn beat(
+    broker: &Broker,
+    group: &str,
+    member: &str,
+    generation: i32,
+    instance: Option<&str>,
+) -> ErrorCode {
     let mut request = HeartbeatRequest::default();
     (request.group_id, request.member_id) = (group_id(group), string(member));
     (request.generation_id, request.group_instance_id) = (generation, instance.map(string));
     code(broker.call(4, &request).await.error_code)
 }
 
-async fn sync_error(broker: &Broker, group: &str, member: &str, generation: i32) -> ErrorCode {
+pub(super) async fn sync_error(broker: &Broker, group: &str, member: &str, generation: i32) -> ErrorCode {
     code(broker.call(5, &sync(group, member, generation)).await.error_code)
 }
 
@@ -147,7 +153,7 @@ pub(super) async fn leave(
 }
 
 /// Waits until the group is in this state.
-async fn becomes(broker: &Broker, group: &str, state: &str) {
+pub(super) async fn becomes(broker: &Broker, group: &str, state: &str) {
     let until = Instant::now() + Duration::from_secs(10);
     while broker.describe(group).await.group_state.as_str() != state {
         assert!(Instant::now() < until, "{group} is never {state}");
@@ -390,7 +396,7 @@ async fn cg_6_live_members_are_never_unknown() {
 }
 
 /// A client's life until its group is stable with so many members: whatever it is told, it is never unknown (R2).
-async fn live(broker: &Broker, member: String, members: usize) {
+pub(super) async fn live(broker: &Broker, member: String, members: usize) {
     let (mut asked, until) = (join("g", &member), Instant::now() + Duration::from_secs(30));
     while Instant::now() < until {
         let joined = broker.call(9, &asked).await;
@@ -450,51 +456,5 @@ async fn cg_6_who_is_gone_is_unknown() {
         assert_eq!(sync_error(&broker, group, &member, 2).await, unknown);
         let told = broker.call(9, &join(group, &member)).await;
         assert_eq!((code(told.error_code), told.member_id.as_str()), (unknown, member.as_str()));
-    }
-}
-
-#[tokio::test]
-async fn cg_7_several_members_leave_and_each_is_answered() {
-    let broker = Broker::with(&QUICK).await;
-    let (none, unknown) = (ErrorCode::None, ErrorCode::UnknownMemberId);
-    for version in 0..=5 {
-        let whole = |error| if version < 3 { (error, vec![]) } else { (none, vec![error]) };
-        let group = &format!("g{version}");
-        assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown), "version {version}");
-        let members = stable(&broker, group, 2).await;
-        assert_eq!(leave(&broker, version, group, &[("nobody", None)]).await, whole(unknown));
-        assert_eq!(beat(&broker, group, &members[1], 2, None).await, none, "nobody's leave is no rebalance");
-        assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(none));
-        assert_eq!(leave(&broker, version, group, &[(&members[0], None)]).await, whole(unknown), "again");
-        assert_eq!(beat(&broker, group, &members[0], 2, None).await, unknown);
-        assert_eq!(beat(&broker, group, &members[1], 2, None).await, ErrorCode::RebalanceInProgress);
-        let pending = id(&broker, group).await;
-        assert_eq!(leave(&broker, version, group, &[(&pending, None)]).await, whole(none), "an id not used yet");
-        let alone = together(&broker, &[join(group, &members[1])]).await;
-        assert_eq!((alone[0].generation_id, alone[0].members.len()), (3, 1));
-        assert_eq!(leave(&broker, version, group, &[(&members[1], None)]).await, whole(none));
-        becomes(&broker, group, "Empty").await;
-    }
-    for version in 3..=5 {
-        let group = &format!("s{version}");
-        let statics = grow(&broker, group, &["one", "two", "three"].map(Some)).await;
-        let ids: Vec<_> = statics.iter().map(|one| one.member_id.as_str()).collect();
-        let asked = [
-            ("", Some("one")),         // an administrator knows no ids
-            ("", Some("one")),         // gone by now
-            (ids[1], Some("three")),   // not the holder
-            (ids[1], Some("nowhere")), // not there
-            ("", Some("nowhere")),
-            ("", None),
-            ("nobody", None),
-            (ids[1], Some("two")),
-        ];
-        let fenced = ErrorCode::FencedInstanceId;
-        let expected = vec![none, unknown, fenced, unknown, unknown, unknown, unknown, none];
-        assert_eq!(leave(&broker, version, group, &asked).await, (none, expected), "version {version}");
-        assert_eq!(beat(&broker, group, ids[2], 3, Some("three")).await, ErrorCode::RebalanceInProgress);
-        assert_eq!(leave(&broker, version, group, &[]).await, (none, vec![]));
-        let left = broker.describe(group).await.members;
-        assert_eq!((left.len(), left[0].group_instance_id.as_deref()), (1, Some("three")));
     }
 }

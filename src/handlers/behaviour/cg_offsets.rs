@@ -14,21 +14,21 @@ use kafka_protocol::messages::{
 };
 
 /// Who commits: group, generation, member.
-type Who<'a> = (&'a str, i32, &'a str);
+pub(super) type Who<'a> = (&'a str, i32, &'a str);
 /// Partition, offset, leader epoch, metadata.
-type Commit<'a> = (i32, i64, i32, Option<&'a str>);
+pub(super) type Commit<'a> = (i32, i64, i32, Option<&'a str>);
 /// A fetched offset: topic, partition, offset, leader epoch, metadata, error.
-type Told = (String, i32, i64, i32, String, ErrorCode);
+pub(super) type Told = (String, i32, i64, i32, String, ErrorCode);
 
-const NONE: ErrorCode = ErrorCode::None;
+pub(super) const NONE: ErrorCode = ErrorCode::None;
 
 /// The name of a topic in a frame that [`by_id`] takes.
-fn name_in(version: i16, topic: &str) -> TopicName {
+pub(super) fn name_in(version: i16, topic: &str) -> TopicName {
     if version >= 10 { topic_name(&format!("{topic:_>15}")) } else { topic_name(topic) }
 }
 
 /// A frame of version 10, where the codec crate ends at 9: ids in the places of names, which are as long on the wire.
-fn by_id<'a>(broker: &Broker, version: i16, frame: Bytes, topics: impl Iterator<Item = &'a str>) -> Bytes {
+pub(super) fn by_id<'a>(broker: &Broker, version: i16, frame: Bytes, topics: impl Iterator<Item = &'a str>) -> Bytes {
     let mut bytes = frame.to_vec();
     bytes[3] = version as u8;
     for topic in topics.filter(|_| version >= 10) {
@@ -41,16 +41,21 @@ fn by_id<'a>(broker: &Broker, version: i16, frame: Bytes, topics: impl Iterator<
     bytes.into()
 }
 
-async fn commit_all(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[Commit<'_>])]) -> Vec<ErrorCode> {
+pub(super) async fn commit_all(
+    broker: &Broker,
+    version: i16,
+    who: Who<'_>,
+    topics: &[(&str, &[Commit<'_>])],
+) -> Vec<ErrorCode> {
     committed(version, broker.send(commit_frame(broker, version, who, topics)).await).await
 }
 
-async fn committed(version: i16, answer: Answer) -> Vec<ErrorCode> {
+pub(super) async fn committed(version: i16, answer: Answer) -> Vec<ErrorCode> {
     let told = decode::<OffsetCommitRequest>(version, body(answer).await.expect("the connection stays open"));
     told.topics.iter().flat_map(|topic| &topic.partitions).map(|one| code(one.error_code)).collect()
 }
 
-fn commit_frame(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[Commit<'_>])]) -> Bytes {
+pub(super) fn commit_frame(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[Commit<'_>])]) -> Bytes {
     let (group, generation, member) = who;
     let mut request = OffsetCommitRequest::default();
     (request.group_id, request.member_id) = (group_id(group), string(member));
@@ -70,16 +75,21 @@ fn commit_frame(broker: &Broker, version: i16, who: Who<'_>, topics: &[(&str, &[
     by_id(broker, version, frame, topics.iter().map(|(name, _)| *name))
 }
 
-async fn commit(broker: &Broker, version: i16, who: Who<'_>, offset: i64) -> ErrorCode {
+pub(super) async fn commit(broker: &Broker, version: i16, who: Who<'_>, offset: i64) -> ErrorCode {
     commit_all(broker, version, who, &[("t", &[(0, offset, -1, None)])]).await[0]
 }
 
-fn told(topic: &str, partition: i32, offset: i64, epoch: i32, metadata: &str) -> Told {
+pub(super) fn told(topic: &str, partition: i32, offset: i64, epoch: i32, metadata: &str) -> Told {
     (topic.to_string(), partition, offset, epoch, metadata.to_string(), NONE)
 }
 
 /// What groups committed, each: of the named partitions, or of all. In the order of topics and partitions.
-async fn fetch(broker: &Broker, version: i16, groups: &[&str], topics: Option<&[(&str, &[i32])]>) -> Vec<Vec<Told>> {
+pub(super) async fn fetch(
+    broker: &Broker,
+    version: i16,
+    groups: &[&str],
+    topics: Option<&[(&str, &[i32])]>,
+) -> Vec<Vec<Told>> {
     let mut request = OffsetFetchRequest::default();
     request.require_stable = version == 7 || version >= 9;
     if version < 8 {
@@ -133,11 +143,11 @@ async fn fetch(broker: &Broker, version: i16, groups: &[&str], topics: Option<&[
 }
 
 /// The offset that a group committed for a partition of topic t; -1 for none.
-async fn offset(broker: &Broker, group: &str, partition: i32) -> i64 {
+pub(super) async fn offset(broker: &Broker, group: &str, partition: i32) -> i64 {
     fetch(broker, 7, &[group], Some(&[("t", &[partition])])).await[0][0].2
 }
 
-async fn find(broker: &Broker, version: i16, kind: i8, keys: &[&str]) -> Vec<Coordinator> {
+pub(super) async fn find(broker: &Broker, version: i16, kind: i8, keys: &[&str]) -> Vec<Coordinator> {
     let mut request = FindCoordinatorRequest::default().with_key_type(kind);
     if version < 4 {
         request.key = string(keys[0]);
@@ -277,7 +287,7 @@ async fn cg_12_a_commit_without_a_generation_makes_a_simple_group() {
 }
 
 /// Commits, ends, and asks what is left, again and again: never less than was answered, never more than was asked.
-async fn ends(seed: u64, end: impl Fn(u64) -> End) {
+pub(super) async fn ends(seed: u64, end: impl Fn(u64) -> End) {
     let mut broker = Broker::with(&[("offsets.topic.num.partitions", "3")]).await;
     broker.create("t", 1, &[]).await;
     let groups = ["a", "b", "c", "d"];
@@ -367,7 +377,7 @@ async fn cg_14_groups_are_described() {
 }
 
 /// The groups of an answer, in order: name, protocol type, state, type.
-async fn list(broker: &Broker, version: i16, states: &[&str], types: &[&str]) -> Vec<[String; 4]> {
+pub(super) async fn list(broker: &Broker, version: i16, states: &[&str], types: &[&str]) -> Vec<[String; 4]> {
     let mut request = ListGroupsRequest::default();
     request.states_filter = states.iter().map(|state| string(state)).collect();
     request.types_filter = types.iter().map(|kind| string(kind)).collect();
@@ -382,7 +392,7 @@ async fn list(broker: &Broker, version: i16, states: &[&str], types: &[&str]) ->
 }
 
 /// A stable group, one that only has offsets, and one whose members left.
-async fn three() -> Broker {
+pub(super) async fn three() -> Broker {
     let broker = Broker::with(&QUICK).await;
     broker.create("t", 1, &[]).await;
     broker.create("u", 1, &[]).await;
@@ -477,21 +487,5 @@ async fn cg_14_groups_without_members_are_deleted() {
         assert_eq!(code(broker.call(4, &request).await.responses[0].error_code), NONE);
         broker.create("t", 1, &[]).await;
         assert_eq!(fetch(&broker, 8, &["stable"], None).await, [[told("u", 0, 1, -1, "")]]);
-    }
-}
-
-#[tokio::test]
-async fn cg_15_long_metadata_are_refused_for_their_partition() {
-    let broker = Broker::start().await;
-    broker.create("t", 4, &[]).await;
-    let (most, more, wide) = ("m".repeat(4096), "m".repeat(4097), "é".repeat(4096));
-    for version in 2..=10 {
-        let group = &format!("g{version}");
-        let commits: &[Commit] =
-            &[(0, 1, -1, Some(&most)), (1, 1, -1, Some(&more)), (2, 1, -1, Some(&wide)), (3, 1, -1, None)];
-        let found = commit_all(&broker, version, (group, -1, ""), &[("t", commits)]).await;
-        assert_eq!(found, [NONE, ErrorCode::OffsetMetadataTooLarge, NONE, NONE], "version {version}: letters count");
-        let expected = vec![told("t", 0, 1, -1, &most), told("t", 2, 1, -1, &wide), told("t", 3, 1, -1, "")];
-        assert_eq!(fetch(&broker, 8, &[group], None).await, [expected]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: &str = include_str!("../../../docs/compatibility-behaviours.md");
 
 /// The files of this module that hold tests.
-const TESTS: [&str; 11] = [
+const TESTS: [&str; 12] = [
     include_str!("av.rs"),
     include_str!("md.rs"),
     include_str!("pr.rs"),
@@ -16,6 +16,7 @@ const TESTS: [&str; 11] = [
     include_str!("dr.rs"),
     include_str!("cg.rs"),
     include_str!("cg_offsets.rs"),
+    include_str!("cg_more.rs"),
     include_str!("ad.rs"),
 ];
 

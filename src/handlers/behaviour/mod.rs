@@ -4,6 +4,7 @@
 mod ad;
 mod av;
 mod cg;
+mod cg_more;
 mod cg_offsets;
 mod changes;
 mod dr;
