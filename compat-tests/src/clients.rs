@@ -20,6 +20,8 @@ pub struct Client {
     pub produces: bool,
     /// Whether it consumes here by partition.
     pub consumes: bool,
+    /// Whether it joins groups.
+    pub groups: bool,
     /// Whether it can only send lines of text (log shippers).
     pub lines_only: bool,
 }
@@ -49,9 +51,28 @@ impl Clients {
             title: "rdkafka crate 0.39.0 (librdkafka 2.12.1)".to_owned(),
             produces: true,
             consumes: true,
+            groups: true,
             lines_only: false,
         });
         Ok(Clients { root: root.to_owned(), own, all })
+    }
+
+    /// The client of this name.
+    pub fn named(&self, name: &str) -> Result<&Client, String> {
+        self.all.iter().find(|client| client.name == name).ok_or_else(|| format!("there is no client {name}"))
+    }
+
+    /// The program of a client, without the arguments of a command.
+    pub fn command(&self, client: &Client) -> Command {
+        if client.name == "rdkafka" {
+            let mut own = Command::new(&self.own);
+            own.arg("client");
+            own
+        } else {
+            let mut program = Command::new(self.root.join("clients/client"));
+            program.arg(&client.name);
+            program
+        }
     }
 
     /// Runs one client command; the answer is the last JSON line it printed.
@@ -70,15 +91,7 @@ impl Clients {
 
     /// The same; `on_line` sees each line of standard output as it comes.
     pub fn run_lines(&self, client: &Client, args: &[&str], on_line: impl FnMut(&str) + Send) -> Result<Value, String> {
-        let mut command = if client.name == "rdkafka" {
-            let mut own = Command::new(&self.own);
-            own.arg("client");
-            own
-        } else {
-            let mut program = Command::new(self.root.join("clients/client"));
-            program.arg(&client.name);
-            program
-        };
+        let mut command = self.command(client);
         command.args(args);
         let (status, stdout, stderr) = run_bounded(&mut command, CLIENT_LIMIT, on_line)?;
         let last = stdout.lines().rev().find(|line| line.starts_with('{'));
@@ -98,6 +111,7 @@ fn client(line: &str) -> Result<Client, String> {
         title: format!("{} {}", text("client"), text("version")),
         produces: row["produce"] == true,
         consumes: row["consume"] == true,
+        groups: row["group"] == true,
         lines_only: row["lines"] == true,
     })
 }

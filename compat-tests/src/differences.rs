@@ -49,7 +49,6 @@ pub const ALL: &[Difference] = &[
     ),
     known("AD-8 features", "", "a feature is advertised when it is whole: none yet"),
     known("AD-8 config resources", "", "ListConfigResources comes with a later version"),
-    known("AD-8 groups", "", "consumer groups come with a later version"),
     known("AD-8 transactions", "", "transactions come with a later version"),
     known("AD-8 SCRAM users", "", "SASL comes with a later version"),
     known(

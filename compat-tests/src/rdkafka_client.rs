@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 type Answer = Result<serde_json::Value, String>;
 
-/// Runs `produce` or `consume` with `--name value` arguments; prints the answer as its last line.
+/// Runs `produce`, `consume` or `group` with `--name value` arguments; prints the answer as its last line.
 pub fn main(words: &[String]) -> i32 {
     let args = arguments(words);
     let answer = match words.first().map(String::as_str) {
         Some("produce") => produce(&args),
         Some("consume") => consume(&args),
-        _ => Err("produce or consume".to_owned()),
+        Some("group") => crate::rdkafka_member::run(&args),
+        _ => Err("produce, consume or group".to_owned()),
     };
     let failed = answer.as_ref().map_or(true, |answer| answer["ok"] != true);
     let line = answer.unwrap_or_else(|error| serde_json::json!({"ok": false, "error": error}));

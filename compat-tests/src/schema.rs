@@ -2,9 +2,10 @@
 //! from it. It builds valid frames with random values, and array bombs: one array claimed at its maximum and filled with
 //! the smallest elements.
 //!
-//! Grammar, one row an API: `key name versions first-flexible: fields`. A field is `name:type[@versions]`; types are `i8 i16
-//! i32 i64 z` (bool) `u` (uuid) `s` (string) `b` (bytes), `[...]` (array of structs, or of one bare type) and `{...}`
-//! (struct); a `?` before a type makes it nullable. Tagged fields are left to the mutations.
+//! Grammar, one row an API: `key name versions first-flexible: fields`, where `-` stands for never flexible. A field is
+//! `name:type[@versions]`; types are `i8 i16 i32 i64 z` (bool) `u` (uuid) `s` (string) `b` (bytes), `[...]` (array of
+//! structs, or of one bare type) and `{...}` (struct); a `?` before a type makes it nullable. Tagged fields are left to
+//! the mutations.
 
 use crate::rng::Rng;
 
@@ -14,7 +15,15 @@ const ROWS: &str = "
 1 Fetch 4-18 12: replica:i32@4-14 wait:i32 min:i32 max:i32 isolation:i8 session:i32@7+ epoch:i32@7+ topics:[name:s@4-12 id:u@13+ parts:[index:i32 leader:i32@9+ offset:i64 last:i32@12+ start:i64@5+ max:i32]] forgotten:[name:s@7-12 id:u@13+ parts:[i32]]@7+ rack:s@11+
 2 ListOffsets 1-10 6: replica:i32 isolation:i8@2+ topics:[name:s parts:[index:i32 leader:i32@4+ time:i64]] wait:i32@10+
 3 Metadata 0-13 9: topics:[name:s]@0-0 topics:?[id:u@10+ name:s@1-9 name:?s@10+]@1+ create:z@4+ a:z@8-10 b:z@8+
+8 OffsetCommit 2-10 8: group:s epoch:i32 member:s instance:?s@7+ retention:i64@2-4 topics:[name:s@2-9 id:u@10+ parts:[index:i32 offset:i64 leader:i32@6+ metadata:?s]]
+9 OffsetFetch 1-10 6: group:s@1-7 topics:[name:s parts:[i32]]@1-1 topics:?[name:s parts:[i32]]@2-7 groups:[group:s member:?s@9+ epoch:i32@9+ topics:?[name:s@8-9 id:u@10+ parts:[i32]]]@8+ stable:z@7+
 10 FindCoordinator 0-6 3: key:s@0-3 type:i8@1+ keys:[s]@4+
+11 JoinGroup 0-9 6: group:s session:i32 rebalance:i32@1+ member:s instance:?s@5+ type:s protocols:[name:s metadata:b] reason:?s@8+
+12 Heartbeat 0-4 4: group:s generation:i32 member:s instance:?s@3+
+13 LeaveGroup 0-5 4: group:s member:s@0-2 members:[member:s instance:?s reason:?s@5+]@3+
+14 SyncGroup 0-5 4: group:s generation:i32 member:s instance:?s@3+ type:?s@5+ protocol:?s@5+ assignments:[member:s assignment:b]
+15 DescribeGroups 0-6 5: groups:[s] ops:z@3+
+16 ListGroups 0-5 3: states:[s]@4+ types:[s]@5+
 18 ApiVersions 0-5 3: software:s@3+ version:s@3+ cluster:?s@5+ node:i32@5+
 19 CreateTopics 2-7 5: topics:[name:s count:i32 factor:i16 assign:[index:i32 brokers:[i32]] configs:[name:s value:?s]] wait:i32 validate:z
 20 DeleteTopics 1-6 4: topics:[name:?s id:u]@6+ names:[s]@1-5 wait:i32
@@ -28,8 +37,10 @@ const ROWS: &str = "
 33 AlterConfigs 0-2 2: resources:[type:i8 name:s configs:[name:s value:?s]] validate:z
 35 DescribeLogDirs 1-4 2: topics:?[name:s parts:[i32]]
 37 CreatePartitions 0-3 2: topics:[name:s count:i32 assign:?[brokers:[i32]]] wait:i32 validate:z
+42 DeleteGroups 0-2 2: groups:[s]
 44 IncrementalAlterConfigs 0-1 1: resources:[type:i8 name:s configs:[name:s op:i8 value:?s]] validate:z
 46 ListPartitionReassignments 0-0 0: wait:i32 topics:?[name:s parts:[i32]]
+47 OffsetDelete 0-0 -: group:s topics:[name:s parts:[index:i32]]
 48 DescribeClientQuotas 0-1 1: components:[type:s how:i8 what:?s] strict:z
 55 DescribeQuorum 0-2 0: topics:[name:s parts:[index:i32]]
 60 DescribeCluster 0-2 0: ops:z type:i8@1+ fenced:z@2+
@@ -81,7 +92,7 @@ fn schema(row: &str) -> Schema {
         key: head[0].parse().expect("key"),
         name: head[1].to_owned(),
         versions: versions(head[2]),
-        flexible_from: head[3].parse().expect("first flexible version"),
+        flexible_from: if head[3] == "-" { i16::MAX } else { head[3].parse().expect("first flexible version") },
         fields: parse_fields(&mut rest),
     }
 }

@@ -4,8 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The checks that draw chance; a line of the file begins with one of these names.
-const CHECKS: [&str; 7] =
-    ["chaos-fsync", "chaos-os", "compaction", "disk-full", "failed-sync", "hostile-mutated", "hostile-bombs"];
+const CHECKS: [&str; 9] = [
+    "chaos-fsync",
+    "chaos-os",
+    "group-chaos-fsync",
+    "group-chaos-os",
+    "compaction",
+    "disk-full",
+    "failed-sync",
+    "hostile-mutated",
+    "hostile-bombs",
+];
 
 /// The list, by check.
 #[derive(Debug, Default, PartialEq, Eq)]

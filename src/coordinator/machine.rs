@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A moment. Both clocks are arguments: a machine reads none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
-    /// What is written into records. May step.
+    /// What is written into records: the wall clock, or proven time when the clock is behind it. May step.
     pub wall: Timestamp,
     /// What ages are judged by: never later than what is proven to have passed, whatever the clock says.
     pub proven: Timestamp,

@@ -71,16 +71,25 @@ impl<M: Machine> Coordinator<M> {
     /// Asks the machine of a partition. May wait as long as the machine makes its client wait.
     pub async fn ask(&self, partition: &Arc<Partition>, command: M::Command) -> Result<M::Reply, AskError> {
         let Shard { mailbox, mut life } = self.shard(partition);
-        let ready = life.wait_for(|life| *life != Life::Loading);
-        match tokio::time::timeout(LOAD_WAIT, ready).await {
-            Err(_) => return Err(AskError::Loading),
-            Ok(Err(_)) => return Err(self.ended(partition, &mailbox)),
-            Ok(Ok(life)) if *life == Life::Broken => return Err(AskError::Unavailable),
-            Ok(Ok(_)) => {}
-        }
-        let (sender, receiver) = oneshot::channel();
-        if mailbox.send(Envelope { command, sender }).await.is_err() {
+        let is_loading = *life.borrow() != Life::Ready;
+        let take_by = is_loading.then(|| self.tools.clock.monotonic() + LOAD_WAIT);
+        let (sender, mut receiver) = oneshot::channel();
+        // At once: what a client sends one after the other is taken in that order, also by a machine that is being loaded.
+        if mailbox.send(Envelope { command, sender, take_by }).await.is_err() {
             return Err(self.ended(partition, &mailbox));
+        }
+        if take_by.is_some() {
+            tokio::select! {
+                biased;
+                reply = &mut receiver => return reply.map_err(|_| AskError::Unavailable),
+                // The machine leaves out what waited for longer.
+                () = tokio::time::sleep(LOAD_WAIT), if *life.borrow() != Life::Ready => return Err(AskError::Loading),
+                ready = life.wait_for(|life| *life != Life::Loading) => match ready.map(|life| *life) {
+                    Err(_) => return Err(self.ended(partition, &mailbox)),
+                    Ok(Life::Broken) => return Err(AskError::Unavailable),
+                    Ok(Life::Loading | Life::Ready) => {}
+                },
+            }
         }
         receiver.await.map_err(|_| AskError::Unavailable)
     }

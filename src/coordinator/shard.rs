@@ -19,6 +19,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Envelope<M: Machine> {
     pub(super) command: M::Command,
     pub(super) sender: oneshot::Sender<M::Reply>,
+    /// By the clock that never goes back: when nobody waits for it any more unless the machine has taken it: its client was told to ask again.
+    pub(super) take_by: Option<Duration>,
 }
 
 /// Where a shard is in its life.
@@ -119,7 +121,7 @@ impl<M: Machine> Shard<M> {
 
     fn now(&self) -> Moment {
         let Tools { clock, partitions, .. } = &*self.tools;
-        Moment { wall: clock.now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
+        Moment { wall: partitions.dated_now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
     }
 
     /// How long until the machine has something to do. Without room it does nothing: nobody is thrown out of a group
@@ -130,7 +132,10 @@ impl<M: Machine> Shard<M> {
     }
 
     async fn command(&mut self, envelope: Envelope<M>) -> Result<(), Stop> {
-        let Envelope { command, sender } = envelope;
+        let Envelope { command, sender, take_by } = envelope;
+        if take_by.is_some_and(|by| by <= self.tools.clock.monotonic()) {
+            return Ok(());
+        }
         if M::may_write(&command) && !self.tools.partitions.takes_appends() {
             // The sender goes with it: its client is told to ask again.
             return Ok(());
@@ -155,7 +160,7 @@ impl<M: Machine> Shard<M> {
     /// Appends what a step wrote, then lets its replies go, or wait.
     async fn keep(&mut self, effects: Effects<M::Reply>) -> Result<(), Stop> {
         let Effects { records, replies } = effects;
-        self.append(batch::encode(&records, self.tools.clock.now())).await?;
+        self.append(batch::encode(&records, self.tools.partitions.dated_now())).await?;
         let senders = replies.into_iter().filter_map(|(ticket, reply)| Some((self.waiting.remove(&ticket)?, reply)));
         let replies: Vec<_> = senders.collect();
         if replies.is_empty() {

@@ -6,6 +6,7 @@
 use super::error::GroupError;
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -13,7 +14,8 @@ use uuid::Uuid;
 /// A name: of a group, a member, a topic, a protocol.
 pub type Name = Arc<str>;
 
-/// A command. All of them are about one group but for [`Command::List`] and [`Command::TopicsDeleted`].
+/// A command. All of them are about one group but for [`Command::List`], [`Command::TopicsDeleted`],
+/// [`Command::Survey`] and [`Command::CommittedTopics`].
 #[derive(Clone, Debug)]
 pub enum Command {
     /// JoinGroup; answered with [`Reply::Join`] when the group's join phase ends.
@@ -38,6 +40,10 @@ pub enum Command {
     DeleteGroup(Name),
     /// These topics are gone: the offsets committed for them go. Answered with [`Reply::TopicsDeleted`].
     TopicsDeleted(Vec<(Name, TopicId)>),
+    /// All groups, with what they committed; answered with [`Reply::Survey`].
+    Survey,
+    /// Which topics offsets are kept for; answered with [`Reply::CommittedTopics`].
+    CommittedTopics,
 }
 
 /// What a command is answered.
@@ -65,6 +71,15 @@ pub enum Reply {
     DeleteGroup(Result<(), GroupError>),
     /// See [`Command::TopicsDeleted`].
     TopicsDeleted,
+    /// See [`Command::Survey`].
+    Survey {
+        /// The groups of this partition.
+        groups: Vec<GroupSurvey>,
+        /// Records that could not be read when they were loaded.
+        unread: u64,
+    },
+    /// See [`Command::CommittedTopics`]: each name with each id that it was committed under, zero where that is not known.
+    CommittedTopics(BTreeSet<(Name, TopicId)>),
 }
 
 /// A member (re)joins (JoinGroup 0-9).
@@ -296,7 +311,7 @@ pub struct MemberDescription {
     pub client_host: Name,
     /// What it said for the chosen protocol; empty unless the group is stable.
     pub metadata: Bytes,
-    /// Its assignment; empty unless the group is stable.
+    /// Its assignment, the last one while the group is rebalanced.
     pub assignment: Bytes,
 }
 
@@ -309,4 +324,15 @@ pub struct GroupListing {
     pub protocol_type: Name,
     /// Its state.
     pub state: GroupState,
+}
+
+/// A group in a survey.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSurvey {
+    /// Its id.
+    pub group: Name,
+    /// Its state.
+    pub state: GroupState,
+    /// What it committed: topic, its id (zero where that is not known), partition, offset.
+    pub committed: Vec<(Name, TopicId, PartitionIndex, Offset)>,
 }

@@ -1,7 +1,9 @@
 //! The machine of a partition of `__consumer_offsets`: groups and their offsets under one roof.
 
 use super::classic::{Change, Groups, Out, Settings};
-use super::command::{Command, CommitOffsets, DeleteOffsets, GroupState, Join, JoinReply, Name, Reply};
+use super::command::{
+    Command, CommitOffsets, DeleteOffsets, GroupListing, GroupState, GroupSurvey, Join, JoinReply, Name, Reply,
+};
 use super::offsets::{Expiration, Limits, Offsets};
 use super::records::{self, Decoded, subscription};
 use super::{GroupError, classic};
@@ -105,6 +107,17 @@ impl GroupMachine {
         Reply::DeleteGroup(Ok(()))
     }
 
+    fn survey(&self) -> Vec<GroupSurvey> {
+        let committed = |group: &Name| {
+            let offsets = self.offsets.of_group(group);
+            offsets.map(|(topic, partition, value)| (topic.clone(), value.topic_id, partition, value.offset)).collect()
+        };
+        let groups = self.groups.list().into_iter();
+        groups
+            .map(|GroupListing { group, state, .. }| GroupSurvey { committed: committed(&group), group, state })
+            .collect()
+    }
+
     /// Forgets offsets that nobody asked for in time, and groups that have nothing left.
     fn expire(&mut self, now: Moment, out: &mut Out, written: &mut Vec<Record>) {
         let names: Vec<Name> = self.groups.names().cloned().collect();
@@ -146,7 +159,12 @@ impl Machine for GroupMachine {
 
     fn may_write(command: &Command) -> bool {
         match command {
-            Command::Heartbeat(_) | Command::FetchOffsets(_) | Command::Describe(_) | Command::List => false,
+            Command::Heartbeat(_)
+            | Command::FetchOffsets(_)
+            | Command::Describe(_)
+            | Command::List
+            | Command::Survey
+            | Command::CommittedTopics => false,
             Command::Join(_)
             | Command::Sync(_)
             | Command::Leave(_)
@@ -207,6 +225,8 @@ impl Machine for GroupMachine {
                 written.extend(self.offsets.topics_deleted(&topics));
                 Some(Reply::TopicsDeleted)
             }
+            Command::Survey => Some(Reply::Survey { groups: self.survey(), unread: self.unread }),
+            Command::CommittedTopics => Some(Reply::CommittedTopics(self.offsets.topics())),
         };
         finish(out, written, effects);
         effects.replies.extend(reply.map(|reply| (ticket, reply)));

@@ -4,6 +4,7 @@
 
 use super::answer::{Outcome, done, first_error, text};
 use super::errors;
+use super::groups::Groups;
 use super::topics::Topics;
 use crate::base::TopicId;
 use crate::metadata::{CommitError, Image, Refusal, Topic};
@@ -23,7 +24,12 @@ const BY_ID_SINCE: i16 = 6;
 /// From here on there is a code for "deletion is disabled".
 const DISABLED_SINCE: i16 = 3;
 
-pub(super) async fn answer(topics: &Topics, header: &RequestHeader, request: &DeleteTopicsRequest) -> Outcome {
+pub(super) async fn answer(
+    topics: &Topics,
+    groups: &Groups,
+    header: &RequestHeader,
+    request: &DeleteTopicsRequest,
+) -> Outcome {
     let asked: Vec<DeleteTopicState> = if header.version >= BY_ID_SINCE {
         request.topics.to_vec()
     } else {
@@ -32,7 +38,7 @@ pub(super) async fn answer(topics: &Topics, header: &RequestHeader, request: &De
     };
     let mut response = DeleteTopicsResponse::default();
     if topics.configs().broker().delete_topics {
-        response.responses = delete(topics, &asked).await;
+        response.responses = delete(topics, groups, &asked).await;
     } else {
         let new = header.version >= DISABLED_SINCE;
         let code = if new { ErrorCode::TopicDeletionDisabled } else { ErrorCode::InvalidRequest };
@@ -43,7 +49,7 @@ pub(super) async fn answer(topics: &Topics, header: &RequestHeader, request: &De
     done(header, &response, error)
 }
 
-async fn delete(topics: &Topics, asked: &[DeleteTopicState]) -> Vec<DeletableTopicResult> {
+async fn delete(topics: &Topics, groups: &Groups, asked: &[DeleteTopicState]) -> Vec<DeletableTopicResult> {
     let image = topics.image();
     let found: Vec<_> = asked.iter().map(|asked| find(&image, asked)).collect();
     let mut times: HashMap<TopicId, usize> = HashMap::new();
@@ -53,6 +59,9 @@ async fn delete(topics: &Topics, asked: &[DeleteTopicState]) -> Vec<DeletableTop
     // All at once: the metadata log gathers what is asked together into few objects.
     let once = found.iter().flatten().filter(|topic| times.get(&topic.id) == Some(&1));
     let deleted = join_all(once.map(async |topic| (topic.id, topics.delete(topic.id).await))).await;
+    // Before the answer: an offset that is committed after it for a new topic of the name must not go with these.
+    let gone: Vec<_> = deleted.iter().filter_map(|(_, topic)| topic.as_ref().ok().cloned()).collect();
+    groups.topics_deleted(&gone).await;
     let mut deleted: HashMap<TopicId, _> = deleted.into_iter().collect();
     let mut results = Vec::with_capacity(asked.len());
     // A topic that comes twice is answered once, as with Kafka.

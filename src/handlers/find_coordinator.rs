@@ -33,32 +33,48 @@ pub(super) fn answer(
             "This key type has no coordinator: 0 is a group, 1 a transactional id, 2 (from version 6) a share group.",
         ),
     };
-    let code = if problem.is_some() { ErrorCode::InvalidRequest } else { ErrorCode::None };
-    let message = problem.map(Str::from_static_str);
     let (host, port) = peer.advertised();
-    let (node, host, port) = match problem {
-        None => (place.node.0, Str::from_string(host), i32::from(port)),
-        Some(_) => (-1, Str::new(), -1),
+    let host = Str::from_string(host);
+    let tell = |key: Str| {
+        let share = (request.key_type == SHARE && !is_share_key(&key))
+            .then_some("A share coordinator has keys of the form group:topic id:partition.");
+        let mut coordinator = Coordinator::default();
+        coordinator.key = key;
+        match problem.or(share) {
+            None => {
+                coordinator.node_id = place.node.0.into();
+                coordinator.host = host.clone();
+                coordinator.port = i32::from(port);
+            }
+            Some(problem) => {
+                coordinator.error_code = ErrorCode::InvalidRequest.code();
+                coordinator.error_message = Some(Str::from_static_str(problem));
+                coordinator.node_id = (-1).into();
+                coordinator.port = -1;
+            }
+        }
+        coordinator
     };
     let mut response = FindCoordinatorResponse::default();
     if header.version < KEYS_SINCE {
-        response.error_code = code.code();
-        response.error_message = message;
-        response.node_id = node.into();
-        response.host = host;
-        response.port = port;
-        return done(header, &response, code);
+        let told = tell(Str::new());
+        response.error_code = told.error_code;
+        response.error_message = told.error_message;
+        response.node_id = told.node_id;
+        response.host = told.host;
+        response.port = told.port;
+        let error = first_error([response.error_code]);
+        return done(header, &response, error);
     }
-    for key in &request.coordinator_keys {
-        let mut coordinator = Coordinator::default();
-        coordinator.key = key;
-        coordinator.error_code = code.code();
-        coordinator.error_message = message.clone();
-        coordinator.node_id = node.into();
-        coordinator.host = host.clone();
-        coordinator.port = port;
-        response.coordinators.push(coordinator);
-    }
+    response.coordinators = request.coordinator_keys.iter().map(tell).collect();
     let error = first_error(response.coordinators.iter().map(|coordinator| coordinator.error_code));
     done(header, &response, error)
+}
+
+/// Group, topic id and partition, as a share coordinator is asked for. The id is 22 letters of URL-safe base64.
+fn is_share_key(key: &str) -> bool {
+    let parts: Vec<&str> = key.split(':').collect();
+    let [group, topic, partition] = parts[..] else { return false };
+    let is_letter = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-' || letter == b'_';
+    !group.is_empty() && topic.len() == 22 && topic.bytes().all(is_letter) && partition.parse::<i32>().is_ok()
 }

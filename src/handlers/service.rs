@@ -6,6 +6,10 @@ use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
 use super::config_resources::TOPIC;
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
+use super::groups::{
+    Groups, delete_groups, describe_groups, heartbeat, join_group, leave_group, list_groups, offset_commit,
+    offset_delete, offset_fetch, sync_group,
+};
 use super::producer_ids::ProducerIds;
 use super::topics::Topics;
 use super::whereabouts::Whereabouts;
@@ -31,6 +35,8 @@ pub struct Parts {
     pub place: Arc<Whereabouts>,
     /// Topics and partitions.
     pub topics: Arc<Topics>,
+    /// Consumer groups.
+    pub groups: Arc<Groups>,
     /// Fetches and their sessions.
     pub fetches: Arc<Fetches>,
     /// Producer ids.
@@ -161,6 +167,16 @@ impl Desk {
             | Request::DescribeLogDirs(_)
             | Request::CreatePartitions(_)
             | Request::IncrementalAlterConfigs(_) => self.wait(peer, header, request),
+            Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::OffsetDelete(_)
+            | Request::JoinGroup(_)
+            | Request::SyncGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
+            | Request::DescribeGroups(_)
+            | Request::ListGroups(_)
+            | Request::DeleteGroups(_) => self.ask_groups(peer, header, request),
         }
     }
 
@@ -187,7 +203,12 @@ impl Desk {
                 later(metrics, header, async move { create_topics::answer(&topics, node, &head, &request).await })
             }
             Request::DeleteTopics(request) => {
-                to_the_end(metrics, header, async move { delete_topics::answer(&topics, &head, &request).await })
+                let groups = self.0.groups.clone();
+                to_the_end(
+                    metrics,
+                    header,
+                    async move { delete_topics::answer(&topics, &groups, &head, &request).await },
+                )
             }
             Request::DeleteRecords(request) => {
                 later(metrics, header, async move { delete_records::answer(&topics, &head, &request).await })
@@ -226,7 +247,38 @@ impl Desk {
             | Request::DescribeQuorum(_)
             | Request::DescribeCluster(_)
             | Request::DescribeTopicPartitions(_) => unreachable!("answered without waiting"),
+            Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::OffsetDelete(_)
+            | Request::JoinGroup(_)
+            | Request::SyncGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
+            | Request::DescribeGroups(_)
+            | Request::ListGroups(_)
+            | Request::DeleteGroups(_) => unreachable!("asked of a group"),
         }
+    }
+
+    /// Requests that wait for a group.
+    fn ask_groups(&self, peer: &Arc<Peer>, header: RequestHeader, request: Request) -> Answer {
+        let Parts { groups, topics, metrics, .. } = &self.0;
+        let (groups, image, peer, head) = (groups.clone(), topics.image(), peer.clone(), header.clone());
+        later(metrics, header, async move {
+            match request {
+                Request::OffsetCommit(request) => offset_commit::answer(&groups, &image, &head, &request).await,
+                Request::OffsetFetch(request) => offset_fetch::answer(&groups, &image, &head, &request).await,
+                Request::OffsetDelete(request) => offset_delete::answer(&groups, &image, &head, &request).await,
+                Request::JoinGroup(request) => join_group::answer(&groups, &peer, &head, &request).await,
+                Request::SyncGroup(request) => sync_group::answer(&groups, &head, &request).await,
+                Request::Heartbeat(request) => heartbeat::answer(&groups, &head, &request).await,
+                Request::LeaveGroup(request) => leave_group::answer(&groups, &head, &request).await,
+                Request::DescribeGroups(request) => describe_groups::answer(&groups, &head, &request).await,
+                Request::ListGroups(request) => list_groups::answer(&groups, &head, &request).await,
+                Request::DeleteGroups(request) => delete_groups::answer(&groups, &head, &request).await,
+                _ => unreachable!("not about groups"),
+            }
+        })
     }
 
     /// What a frame gets that is no request (AV-2, AV-6).

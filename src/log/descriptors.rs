@@ -131,6 +131,8 @@ impl Slot {
         if in_use && held.file.is_none() && !held.detached {
             match self.disk.open(&held.path, Open::ReadWrite) {
                 Ok(file) => held.file = Some(file),
+                // An index whose entries are all in memory has no file yet.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => tracing::warn!(file = %held.path.display(), %error, "can't be kept open for its readers"),
             }
         }

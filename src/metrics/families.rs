@@ -80,6 +80,13 @@ families! {
     LOG_BYTES = "ottla_log_bytes", Gauge, ["topic"], "Bytes of a topic's segments on disk.";
     TOPICS_WITHOUT_SERIES = "ottla_topics_without_series", Gauge, [],
         "Topics that are not in the families by topic because the number of topics with series is bounded.";
+    GROUPS = "ottla_groups", Gauge, ["state"], "Consumer groups by state, as Kafka names it.";
+    GROUP_LAG = "ottla_group_lag", Gauge, ["group", "topic"],
+        "Records between what a group committed and the high watermark, over all partitions that it committed for; a few seconds old.";
+    GROUP_LAGS_WITHOUT_SERIES = "ottla_group_lags_without_series", Gauge, [],
+        "Groups and topics whose lag is not shown because the number of series is bounded; the furthest behind are shown.";
+    GROUP_RECORDS_UNREAD = "ottla_group_records_unread", Gauge, [],
+        "Records of __consumer_offsets that were not understood when their partitions were loaded.";
     FSYNC_DURATION = "ottla_fsync_duration_seconds", Histogram, [], "Time of one sync that acknowledgements wait for.";
     COMMIT_BYTES = "ottla_commit_bytes", Histogram, [], "Bytes made durable by one sync.";
     COMMIT_QUEUE_BYTES = "ottla_commit_queue_bytes", Gauge, [], "Bytes appended that wait to be committed.";

@@ -3,13 +3,14 @@
 //! - [`families`]: the table of families: name, type, labels, meaning; docs/metrics.md is made from it.
 //! - [`requests`]: requests by API: outcomes, durations by stage, sizes.
 //! - [`connections`]: connections by listener-side event.
+//! - [`groups`]: consumer groups and their lag, bounded in number.
 //! - [`topics`]: bytes, records and log size by topic, bounded in number.
 //! - [`storage`]: syncs, recovery, memory of the write and read path.
 //! - [`sampled`]: values that live elsewhere and are read at scrape.
 //! - [`exposition`]: the text that Prometheus reads.
 //!
 //! What must hold: a hot path touches atomics or handles that it holds, never a label look-up. No label is made of what
-//! clients invent, but for topic names, and those are capped. A family is registered by [`Metrics::new`], described in
+//! clients invent, but for the names of topics and groups, and those are capped. A family is registered by [`Metrics::new`], described in
 //! [`families::FAMILIES`], a row in docs/metrics.md and a panel in grafana/: tests compare all four.
 //!
 //! Families under other systems' names (ecosystem boards) join as further collectors on the same registry, reading the
@@ -18,12 +19,14 @@
 pub mod connections;
 pub mod exposition;
 pub mod families;
+pub mod groups;
 pub mod requests;
 mod sampled;
 pub mod storage;
 pub mod topics;
 
 pub use connections::{Connections, Refusal};
+pub use groups::{GroupPicture, Groups, Lag};
 pub use requests::{Requests, Stage};
 pub use storage::Storage;
 pub use topics::{TopicCounters, Topics};
@@ -47,13 +50,16 @@ pub struct Metrics {
     pub connections: Connections,
     /// Topics.
     pub topics: Topics,
+    /// Consumer groups.
+    pub groups: Groups,
     /// Storage and memory.
     pub storage: Storage,
     registry: Registry,
 }
 
 impl Metrics {
-    /// Registers every family on `registry`. `topics_max` bounds the topics that have series of their own.
+    /// Registers every family on `registry`. `topics_max` bounds the topics that have series of their own,
+    /// and likewise the lags of groups.
     ///
     /// # Errors
     /// When `registry` already holds one of the names.
@@ -76,6 +82,7 @@ impl Metrics {
             requests: Requests::register(&registry, protocol)?,
             connections: Connections::register(&registry)?,
             topics: Topics::register(&registry, topics_max)?,
+            groups: Groups::register(&registry, topics_max)?,
             storage: Storage::register(&registry)?,
             registry,
         })

@@ -56,6 +56,8 @@ fn exercised() -> Metrics {
     all.sample_cleaner_unreadable_batches(|| 0.0);
     all.sample_cleaner_map_bytes(|| 19.0);
     all.sample_uncleanable_logs(|| 0.0);
+    let lag = Lag { group: "readers".into(), topic: "orders".into(), records: 3 };
+    all.groups.show(GroupPicture { states: [("Empty", 1)].into(), lags: vec![lag], unread: 0 });
     all.sample_scrub_bytes(|| 14.0);
     all.sample_scrub_findings(|| 0.0);
     all

@@ -87,6 +87,11 @@ impl Partitions {
         self.store.proven_now()
     }
 
+    /// What is dated now: the later of that and the clock.
+    pub fn dated_now(&self) -> Timestamp {
+        self.store.dated_now()
+    }
+
     /// Every partition now, in no order.
     pub fn all(&self) -> Vec<Arc<Partition>> {
         self.map.iter().map(|entry| entry.value().clone()).collect()

@@ -18,7 +18,7 @@ use crate::cli::Failure;
 use crate::config::{Advertised, Bind, BindHost, Listener, StartConfig};
 use crate::handlers::call::{self, StopSignal, stop_signal};
 use crate::handlers::{
-    Configs, Fetches, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings,
+    Configs, Fetches, Groups, Parts, ProducerIds, Service, Space, SpaceProbe, Topics, Whereabouts, log_settings,
     topic_log_settings,
 };
 use crate::io::disk::RealDisk;
@@ -98,6 +98,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     let machine = Limits::for_machine(machine_memory(), &descriptors);
     let admitting = tokio::spawn(admitting::follow(configs.clone(), admission, machine));
     let cleaning = tokio::spawn(cleaning::follow(configs.clone(), broker.store.clone(), seed));
+    let groups = tokio::spawn(service.parts().groups.clone().watch(metrics.clone()));
     let (stop, stopping) = stop_signal();
     let serving = tokio::spawn(server.run(service, stopping));
     health.release(STARTING);
@@ -118,6 +119,7 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
     metadata.abort();
     admitting.abort();
     cleaning.abort();
+    groups.abort();
     admin.abort();
     match broken {
         Some(why) => Err(Failure::Storage(format!(
@@ -273,10 +275,13 @@ fn service(
     let place = Arc::new(Whereabouts { node, rack: config.settings.rack.clone(), data_dir: data_dir.clone() });
     let sessions_max = usize::try_from(config.settings.fetch_sessions_max).unwrap_or(usize::MAX);
     let fetches = Fetches::new(topics.clone(), place.clone(), metrics.clone(), clock.clone(), sessions_max);
+    let groups = Arc::new(Groups::new(topics.clone(), clock.clone()));
+    groups.start();
     let probe: SpaceProbe = Box::new(move || space(&data_dir));
     Ok(Service::new(Parts {
         place,
         topics,
+        groups,
         fetches,
         producer_ids: Arc::new(ProducerIds::new(metadata, node)),
         space: Arc::new(probe),

@@ -62,6 +62,11 @@ impl Store {
         self.core.proven_now()
     }
 
+    /// What is dated now: the later of proven time and the wall clock. It is never judged older than it is.
+    pub fn dated_now(&self) -> Timestamp {
+        self.core.dated_now()
+    }
+
     /// How far the wall clock is ahead of it.
     pub fn proven_lag(&self) -> Duration {
         let ahead = self.core.clock.now().0.saturating_sub(self.proven_now().0);

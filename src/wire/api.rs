@@ -5,8 +5,11 @@
 
 use super::reader::At;
 
+/// "First flexible version" of an API that has none.
+pub const NEVER: i16 = i16::MAX;
+
 /// Calls `$then!` with the rows. One row: `Name = key, Request type, served versions, advertised minimum, first flexible
-/// version, before login`.
+/// version (a number or NEVER), before login`.
 macro_rules! apis {
     ($then:ident) => {
         $then! {
@@ -14,7 +17,15 @@ macro_rules! apis {
             Fetch = 1, FetchRequest, 4..=18, 4, 12, false;
             ListOffsets = 2, ListOffsetsRequest, 1..=10, 1, 6, false;
             Metadata = 3, MetadataRequest, 0..=13, 0, 9, false;
+            OffsetCommit = 8, OffsetCommitRequest, 2..=10, 2, 8, false;
+            OffsetFetch = 9, OffsetFetchRequest, 1..=10, 1, 6, false;
             FindCoordinator = 10, FindCoordinatorRequest, 0..=6, 0, 3, false;
+            JoinGroup = 11, JoinGroupRequest, 0..=9, 0, 6, false;
+            Heartbeat = 12, HeartbeatRequest, 0..=4, 0, 4, false;
+            LeaveGroup = 13, LeaveGroupRequest, 0..=5, 0, 4, false;
+            SyncGroup = 14, SyncGroupRequest, 0..=5, 0, 4, false;
+            DescribeGroups = 15, DescribeGroupsRequest, 0..=6, 0, 5, false;
+            ListGroups = 16, ListGroupsRequest, 0..=5, 0, 3, false;
             ApiVersions = 18, ApiVersionsRequest, 0..=5, 0, 3, true;
             CreateTopics = 19, CreateTopicsRequest, 2..=7, 2, 5, false;
             DeleteTopics = 20, DeleteTopicsRequest, 1..=6, 1, 4, false;
@@ -28,8 +39,10 @@ macro_rules! apis {
             AlterConfigs = 33, AlterConfigsRequest, 0..=2, 0, 2, false;
             DescribeLogDirs = 35, DescribeLogDirsRequest, 1..=4, 1, 2, false;
             CreatePartitions = 37, CreatePartitionsRequest, 0..=3, 0, 2, false;
+            DeleteGroups = 42, DeleteGroupsRequest, 0..=2, 0, 2, false;
             IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, 0..=1, 0, 1, false;
             ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, 0..=0, 0, 0, false;
+            OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, NEVER, false;
             DescribeClientQuotas = 48, DescribeClientQuotasRequest, 0..=1, 0, 1, false;
             DescribeQuorum = 55, DescribeQuorumRequest, 0..=2, 0, 0, false;
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;
@@ -55,14 +68,14 @@ pub struct Row {
     /// Lowest version in the ApiVersions answer. Below `min` only for Produce (AV-1): librdkafka before 2.11.1 does not
     /// compress otherwise.
     pub advertised_min: i16,
-    /// First version with compact lengths and tagged fields (KIP-482).
+    /// First version with compact lengths and tagged fields (KIP-482), or [`NEVER`].
     pub flexible_from: i16,
     /// Whether it is answered on a connection that has not logged in yet.
     pub before_login: bool,
 }
 
 macro_rules! define {
-    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:literal, $early:literal;)*) => {
+    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
         /// An API that is served.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Api {

@@ -23,7 +23,8 @@ pub fn layouts() -> Vec<RequestLayout> {
         let fields: Vec<_> = line.split('\t').collect();
         let number = |at: usize| fields[at].parse::<i16>().expect("a number");
         let kind = parse(&mut { fields[4] });
-        RequestLayout { name: fields[0], key: number(1), version: number(2), flexible: number(2) >= number(3), kind }
+        let flexible = number(3) >= 0 && number(2) >= number(3);
+        RequestLayout { name: fields[0], key: number(1), version: number(2), flexible, kind }
     };
     SCHEMAS.lines().map(layout).collect()
 }
@@ -93,7 +94,7 @@ fn parse(text: &mut &str) -> Kind {
                 "INT64" => Kind::Fixed(8),
                 "UUID" => Kind::Fixed(16),
                 "STRING" => Kind::Text,
-                "RECORDS" => Kind::Bytes,
+                "BYTES" | "RECORDS" => Kind::Bytes,
                 "TAGS" => Kind::Tags,
                 _ => panic!("unknown kind {word}"),
             }

@@ -1,7 +1,7 @@
 // What both JavaScript programs share: arguments, input lines, checksums, the result line. See ../README.md.
 
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { closeSync, createReadStream, createWriteStream, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 
@@ -24,7 +24,12 @@ export function parse(words) {
     from: { ...text, default: 'start' },
     count: text,
     'timeout-ms': { ...text, default: '30000' },
-    out: text
+    out: text,
+    group: text,
+    protocol: { ...text, default: 'classic' },
+    assignor: text,
+    instance: text,
+    'session-ms': { ...text, default: '10000' }
   }
   return { command: words[0], ...parseArgs({ args: words.slice(1), options }).values }
 }
@@ -159,6 +164,91 @@ export class Consumed {
   }
 }
 
+/** Something to wait for that happens again and again. */
+export class Signal {
+  #happened = Promise.withResolvers()
+
+  fire() {
+    this.#happened.resolve()
+    this.#happened = Promise.withResolvers()
+  }
+
+  async wait() {
+    await this.#happened.promise
+  }
+}
+
+/** What a member of a group was given, has done and has committed; the programs tell it what their client does. */
+export class Member {
+  #out
+  #made = Date.now()
+  #count = 0
+  #committed = {}
+  #pending = new Map()
+  /** The partitions that the client has now; null before it first said. */
+  held = null
+  /** Whether standard input has ended, and what tells when it does. */
+  ended = false
+  changed = new Signal()
+
+  /** Made right before the client object: `first` counts from here. */
+  constructor(args) {
+    this.#out = openSync(args.out, 'w')
+    process.stdin.resume().on('end', () => {
+      this.ended = true
+      this.changed.fire()
+    })
+  }
+
+  /** Writes the lines of one batch, in one write straight to the file: what a killed member has not written was never done. */
+  done(partition, offsets) {
+    if (offsets.length === 0) return
+    if (this.#count === 0) emit({ event: 'first', ms: Date.now() - this.#made })
+    writeSync(this.#out, offsets.map((offset) => `${partition} ${offset}\n`).join(''))
+    this.#count += offsets.length
+    // A batch that the client gives again commits nothing backwards.
+    const next = Number(offsets.at(-1)) + 1
+    if (next > (this.#committed[partition] ?? -1)) this.#pending.set(partition, next)
+  }
+
+  /** Says what the client has now, all of it. Of what it has no more, nothing will be committed. */
+  hold(partitions) {
+    const now = [...partitions].sort((a, b) => a - b)
+    if (this.held !== null && now.join() === this.held.join()) return
+    for (const gone of [...this.#pending.keys()].filter((one) => !now.includes(one))) this.#pending.delete(gone)
+    this.held = now
+    emit({ event: 'assigned', partitions: now })
+  }
+
+  /** Commits what is done by `send([[partition, offset]...])`; throws what that throws, after telling it. */
+  async commit(send) {
+    const offsets = [...this.#pending]
+    if (offsets.length === 0) return
+    try {
+      await send(offsets)
+    } catch (error) {
+      this.error(error)
+      throw error
+    }
+    for (const [partition, offset] of offsets) {
+      this.#committed[partition] = offset
+      if (this.#pending.get(partition) === offset) this.#pending.delete(partition)
+    }
+  }
+
+  error(error) {
+    emit({ event: 'error', error: wordsOf(error) })
+  }
+
+  finish() {
+    closeSync(this.#out)
+    emit({ ok: true, count: this.#count, commits: 'batch', committed: this.#committed })
+  }
+}
+
+/** Milliseconds between heartbeats: a third of the session timeout at most, and no more than the usual default. */
+export const heartbeatMs = (args) => Math.min(3000, Math.floor(Number(args['session-ms']) / 3))
+
 export async function main(commands) {
   const args = parse(process.argv.slice(2))
   try {
@@ -168,4 +258,6 @@ export async function main(commands) {
     emit({ ok: false, error: `${error.name}: ${error.message}${error.errors ? ' ' + wordsOf(error) : ''}` })
     process.exitCode = 1
   }
+  // Clients that could not join or close go on trying.
+  if (args.command === 'group') process.exit()
 }

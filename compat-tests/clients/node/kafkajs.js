@@ -4,7 +4,7 @@ import zlib from 'node:zlib'
 import kafkajs from 'kafkajs'
 import snappy from 'kafkajs-snappy'
 import lz4 from 'lz4-napi'
-import { main, produceAll } from './contract.js'
+import { heartbeatMs, main, Member, produceAll } from './contract.js'
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs
 
@@ -58,4 +58,51 @@ function consume() {
   throw new Error('kafkajs reads through a consumer group only: there is no assign()')
 }
 
-await main({ produce, consume })
+function groupOptions(args) {
+  if (args.protocol !== 'classic') throw new Error('kafkajs does not know the consumer protocol (KIP-848)')
+  if (args.instance) throw new Error('kafkajs has no setting for a static member')
+  // It is the only one that comes with kafkajs, and its default.
+  if ((args.assignor ?? 'roundrobin') !== 'roundrobin') throw new Error(`kafkajs has no assignor ${args.assignor}`)
+  const sessionTimeout = Number(args['session-ms'])
+  return { groupId: args.group, sessionTimeout, heartbeatInterval: heartbeatMs(args), maxWaitTimeInMs: 200 }
+}
+
+/** Writes down a batch and commits it. A commit that is refused goes on to kafkajs, which joins again where that helps. */
+async function work(member, { batch, commitOffsetsIfNecessary }) {
+  const { topic, partition, messages } = batch
+  member.done(
+    partition,
+    messages.map(({ offset }) => offset)
+  )
+  await member.commit((offsets) => {
+    const partitions = offsets.map(([number, offset]) => ({ partition: number, offset: String(offset) }))
+    return commitOffsetsIfNecessary({ topics: [{ topic, partitions }] })
+  })
+}
+
+/** kafkajs tells that the group rebalances, but waits for nobody then: each batch is committed by itself. */
+function watch(consumer, member, topic) {
+  const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
+  consumer.on(GROUP_JOIN, ({ payload }) => member.hold(payload.memberAssignment[topic] ?? []))
+  consumer.on(REBALANCING, () => member.hold([]))
+  return new Promise((_, reject) => {
+    consumer.on(CRASH, ({ payload }) => (payload.restart ? member.error(payload.error) : reject(payload.error)))
+  })
+}
+
+async function group(args) {
+  const options = groupOptions(args)
+  const member = new Member(args)
+  const kafka = new Kafka({ brokers: [args.bootstrap], logLevel: logLevel.NOTHING })
+  const consumer = kafka.consumer(options)
+  const crashed = watch(consumer, member, args.topic)
+  await consumer.connect()
+  await consumer.subscribe({ topic: args.topic, fromBeginning: true })
+  await consumer.run({ autoCommit: false, eachBatch: (given) => work(member, given) })
+  while (!member.ended) await Promise.race([member.changed.wait(), crashed])
+  await consumer.disconnect()
+  member.hold([])
+  member.finish()
+}
+
+await main({ produce, consume, group })

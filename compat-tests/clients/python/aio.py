@@ -1,10 +1,22 @@
 """aiokafka under the common contract."""
 
 import asyncio
+import time
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
 
 import contract
+
+ASSIGNORS = {
+    "range": RangePartitionAssignor,
+    "roundrobin": RoundRobinPartitionAssignor,
+    "sticky": StickyPartitionAssignor,
+}
+RETRY_S = 0.1
 
 
 async def send_all(args, producer, done):
@@ -92,4 +104,93 @@ async def consume(args):
     got.finish()
 
 
-contract.main(lambda args: asyncio.run(produce(args)), lambda args: asyncio.run(consume(args)))
+def group_config(args):
+    config = {
+        "bootstrap_servers": args.bootstrap,
+        "group_id": args.group,
+        "group_instance_id": args.instance,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": args.session_ms,
+        "heartbeat_interval_ms": contract.heartbeat_ms(args),
+    }
+    if args.protocol == "consumer":
+        config["group_protocol"] = "consumer"  # refused in the client's own words
+    elif args.assignor:
+        config["partition_assignment_strategy"] = [contract.chosen(ASSIGNORS, args.assignor)]
+    return config
+
+
+async def commit(consumer, topic, member, partitions=None):
+    """Whether it was committed, or there was nothing to commit."""
+    offsets = member.to_commit(partitions)
+    try:
+        if offsets:
+            await consumer.commit({TopicPartition(topic, number): offset for number, offset in offsets.items()})
+    except KafkaError as error:
+        # What the broker said is the cause of what aiokafka makes of it.
+        member.error(f"commit: {type(error).__name__}: {type(error.__cause__ or error).__name__}")
+        return False
+    member.did_commit(offsets)
+    return True
+
+
+class Listener(ConsumerRebalanceListener):
+    def __init__(self, consumer, topic, member):
+        self.consumer, self.topic, self.member = consumer, topic, member
+
+    def lost(self):
+        """aiokafka calls the same for lost partitions. A member that the broker forgot has no generation: its commit
+        would count as one from outside of the group, and in an empty group turn back what others committed."""
+        return self.consumer._coordinator.generation < 0
+
+    async def on_partitions_revoked(self, revoked):
+        numbers = [partition.partition for partition in revoked]
+        if not self.lost():
+            await commit(self.consumer, self.topic, self.member, numbers)
+        self.member.drop(numbers)
+
+    async def on_partitions_assigned(self, assigned):
+        self.member.gain(partition.partition for partition in assigned)
+
+
+async def poll_once(consumer, member):
+    """No rebalance comes between what getmany takes and its lines: nothing here gives way to another task."""
+    try:
+        batches = await consumer.getmany(timeout_ms=200)
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        member.error(f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RETRY_S)
+        return
+    for partition, records in batches.items():
+        member.done(partition.partition, [record.offset for record in records])
+
+
+async def leave(consumer, topic, member):
+    """contract.leave for a client that is awaited."""
+    deadline = time.monotonic() + contract.LEAVE_S
+    while not await commit(consumer, topic, member) and time.monotonic() < deadline:
+        await poll_once(consumer, member)
+
+
+async def group(args):
+    member = contract.Member(args)
+    consumer = AIOKafkaConsumer(**group_config(args))
+    consumer.subscribe([args.topic], listener=Listener(consumer, args.topic, member))
+    try:
+        await consumer.start()
+        while not member.ended.is_set():
+            await poll_once(consumer, member)
+        await leave(consumer, args.topic, member)
+    finally:
+        await consumer.stop()
+    member.finish()
+
+
+def run(command):
+    return lambda args: asyncio.run(command(args))
+
+
+contract.main(run(produce), run(consume), run(group))

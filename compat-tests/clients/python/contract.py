@@ -7,14 +7,18 @@ import argparse
 import base64
 import hashlib
 import json
+import os
 import struct
 import sys
+import threading
 import time
 from collections import Counter
 from typing import NamedTuple, Optional
 
 NULL = b"\xff\xff\xff\xff"
 COLUMNS = ("k", "v", "h", "t")
+# How long a member that ends goes on trying to commit while its group rebalances.
+LEAVE_S = 10
 
 
 class Record(NamedTuple):
@@ -137,8 +141,100 @@ class Consumed:
         emit(answer | self.checksum.result() | {"first": self.first, "last": self.last})
 
 
+class Member:
+    """What a member of a group was given, has done and has committed. The program tells it what its client does.
+
+    Made right before the client object, so that `first` counts from there.
+    """
+
+    def __init__(self, args, commits="revoke"):
+        self.commits = commits
+        # One write for each batch, straight to the file: what a killed member has not written was never done.
+        self.out = open(args.out, "wb", buffering=0)
+        self.count = 0
+        self.owned = None
+        self.pending = {}
+        self.committed = {}
+        self.ended = threading.Event()
+        # A read of its own instead of sys.stdin, whose lock would be held when a member that failed exits.
+        threading.Thread(target=self.wait_for_end, daemon=True).start()
+        self.started = time.monotonic()
+
+    def wait_for_end(self):
+        while os.read(0, 4096):
+            pass
+        self.ended.set()
+
+    def first(self):
+        emit({"event": "first", "ms": round((time.monotonic() - self.started) * 1000)})
+
+    def done(self, partition, offsets):
+        """Writes the lines of records that the client handed over; with that they are done."""
+        if not self.count:
+            self.first()
+        self.out.write("".join(f"{partition} {offset}\n" for offset in offsets).encode())
+        self.count += len(offsets)
+        self.pending[partition] = offsets[-1] + 1
+
+    def gain(self, partitions):
+        """The client was assigned these besides what it had: with an eager assignor that is nothing any more."""
+        self.own((self.owned or set()) | set(partitions))
+
+    def drop(self, partitions):
+        """The client has these no more; what of them is not committed by now stays so."""
+        for partition in partitions:
+            self.pending.pop(partition, None)
+        if self.owned is not None:  # some clients revoke nothing before they join first
+            self.own(self.owned - set(partitions))
+
+    def own(self, partitions):
+        if partitions != self.owned:
+            self.owned = partitions
+            emit({"event": "assigned", "partitions": sorted(partitions)})
+
+    def to_commit(self, partitions=None):
+        """Offsets by partition of what is done and not committed, of these partitions or all."""
+        wanted = self.pending if partitions is None else partitions
+        return {partition: self.pending[partition] for partition in wanted if partition in self.pending}
+
+    def did_commit(self, offsets):
+        for partition, offset in offsets.items():
+            self.committed[str(partition)] = offset
+            # Another batch may have come while an asynchronous program waited for the commit.
+            if self.pending.get(partition) == offset:
+                del self.pending[partition]
+
+    def error(self, words):
+        emit({"event": "error", "error": " ".join(str(words).split())})
+
+    def finish(self):
+        self.out.close()
+        emit({"ok": True, "count": self.count, "commits": self.commits, "committed": self.committed})
+
+
+def heartbeat_ms(args):
+    """A third of the session timeout at most, as every client advises, and no more than the usual default."""
+    return min(3000, args.session_ms // 3)
+
+
+def chosen(assignors, name):
+    """The client's class of that assignor's name."""
+    if name not in assignors:
+        raise ValueError(f"the client has no assignor {name}, but {', '.join(assignors)}")
+    return assignors[name]
+
+
+def leave(commit, poll):
+    """Commits what is done. A rebalance under way refuses that; the member takes part in it and tries again."""
+    deadline = time.monotonic() + LEAVE_S
+    while not commit() and time.monotonic() < deadline:
+        poll()
+
+
 def emit(answer):
-    print(json.dumps(answer), flush=True)
+    # In one write: programs whose client calls back on a thread of its own print from two.
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def ready(position):
@@ -151,7 +247,8 @@ def arguments():
     commands = parser.add_subparsers(dest="command", required=True)
     produce = commands.add_parser("produce")
     consume = commands.add_parser("consume")
-    for command in (produce, consume):
+    group = commands.add_parser("group")
+    for command in (produce, consume, group):
         command.add_argument("--bootstrap", required=True)
         command.add_argument("--topic", required=True)
     produce.add_argument("--partition", type=int, default=-1)
@@ -166,6 +263,12 @@ def arguments():
     consume.add_argument("--count", type=int, required=True)
     consume.add_argument("--timeout-ms", type=int, default=30000)
     consume.add_argument("--out")
+    group.add_argument("--group", required=True)
+    group.add_argument("--out", required=True)
+    group.add_argument("--protocol", default="classic", choices=["classic", "consumer"])
+    group.add_argument("--assignor")
+    group.add_argument("--instance")
+    group.add_argument("--session-ms", type=int, default=10000)
     return parser.parse_args()
 
 
@@ -179,10 +282,15 @@ def start_of(args):
     return "offset", int(text)
 
 
-def main(produce, consume):
+def no_group(_args):
+    raise NotImplementedError("joins no group")
+
+
+def main(produce, consume, group=no_group):
     args = arguments()
+    command = {"produce": produce, "consume": consume, "group": group}[args.command]
     try:
-        (produce if args.command == "produce" else consume)(args)
+        command(args)
     except Exception as error:  # noqa: BLE001 - whatever the client throws is its answer
         emit({"ok": False, "error": f"{type(error).__name__}: {error}"})
         sys.exit(1)

@@ -1,8 +1,24 @@
 """kafka-python under the common contract."""
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+import time
+
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import KafkaError, RetriableError
 
 import contract
+
+ASSIGNORS = {
+    "range": RangePartitionAssignor,
+    "roundrobin": RoundRobinPartitionAssignor,
+    "sticky": StickyPartitionAssignor,
+    "cooperative-sticky": CooperativeStickyAssignor,
+}
+RETRY_S = 0.1
 
 
 def produce(args):
@@ -72,4 +88,84 @@ def consume(args):
     got.finish()
 
 
-contract.main(produce, consume)
+def group_config(args):
+    config = {
+        "bootstrap_servers": args.bootstrap,
+        "group_id": args.group,
+        "group_instance_id": args.instance,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": args.session_ms,
+        "heartbeat_interval_ms": contract.heartbeat_ms(args),
+    }
+    if args.protocol == "consumer":
+        config["group_protocol"] = "consumer"  # refused in the client's own words
+    elif args.assignor:
+        config["partition_assignment_strategy"] = [contract.chosen(ASSIGNORS, args.assignor)]
+    return config
+
+
+class Listener(AsyncConsumerRebalanceListener):
+    """Runs on the client's own thread, where its blocking commit refuses to work; the other one is waited for."""
+
+    def __init__(self, consumer, topic, member):
+        self.consumer, self.topic, self.member = consumer, topic, member
+
+    async def on_partitions_revoked(self, revoked):
+        numbers = [partition.partition for partition in revoked]
+        offsets = self.member.to_commit(numbers)
+        try:
+            if offsets:
+                await self.consumer.commit_async(committable(self.topic, offsets))
+                self.member.did_commit(offsets)
+        except KafkaError as error:
+            self.member.error(f"commit: {type(error).__name__}: {error}")
+        self.member.drop(numbers)
+
+    async def on_partitions_assigned(self, assigned):
+        self.member.gain(partition.partition for partition in assigned)
+
+    async def on_partitions_lost(self, lost):
+        self.member.drop([partition.partition for partition in lost])
+
+
+def committable(topic, offsets):
+    return {TopicPartition(topic, number): OffsetAndMetadata(offset, "", -1) for number, offset in offsets.items()}
+
+
+def commit(consumer, topic, member):
+    """Whether it was committed, or there was nothing to commit."""
+    offsets = member.to_commit()
+    try:
+        if offsets:
+            consumer.commit(committable(topic, offsets), timeout_ms=contract.LEAVE_S * 1000)
+    except KafkaError as error:
+        member.error(f"commit: {type(error).__name__}: {error}")
+        return False
+    member.did_commit(offsets)
+    return True
+
+
+def poll_once(consumer, member):
+    try:
+        batches = consumer.poll(timeout_ms=200)
+    except RetriableError as error:
+        member.error(f"{type(error).__name__}: {error}")
+        time.sleep(RETRY_S)
+        return
+    for partition, records in batches.items():
+        member.done(partition.partition, [record.offset for record in records])
+
+
+def group(args):
+    member = contract.Member(args)
+    consumer = KafkaConsumer(**group_config(args))
+    consumer.subscribe([args.topic], listener=Listener(consumer, args.topic, member))
+    while not member.ended.is_set():
+        poll_once(consumer, member)
+    contract.leave(lambda: commit(consumer, args.topic, member), lambda: poll_once(consumer, member))
+    consumer.close()
+    member.finish()
+
+
+contract.main(produce, consume, group)

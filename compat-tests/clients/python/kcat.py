@@ -1,13 +1,17 @@
-"""kcat under the common contract: one process for each partition written, one for the partition read.
+"""kcat under the common contract: one process for each partition written, one for the partition read, one for a member.
 
 kcat takes records as text between delimiters: a random delimiter keeps keys and values whole. It takes headers on
 its command line, so that one run has one set of them, and no timestamps.
 """
 
+import ctypes
 import re
 import secrets
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import contract
 import debian
@@ -15,6 +19,17 @@ import debian
 KCAT = str(debian.ROOT / "usr/bin/kcat")
 DELIVERED = re.compile(rb"% Message delivered to partition (\d+) \(offset (-?\d+)\)")
 FAILED = re.compile(rb"% Delivery failed for message: ([^\n]*)")
+# What a member prints, eager and cooperative, and what librdkafka logs in between: a line each, in one write.
+REBALANCED = re.compile(r"% Group .* rebalanced.*\): *(.*)")
+REVOKED = re.compile(r"\): revoked: |: incremental revoke of ")
+HELD = re.compile(r"\[(\d+)\]")
+LOGGED = re.compile(r"%([0-7])\|[\d.]+\|([A-Z_]+)\|")
+STORED = re.compile(r"\[(\d+)\](?: from assignment .*stored offset=(\d+)|: stored offset (\d+), .*for commit)")
+COMMITTED = re.compile(r"OffsetCommit for .* returned: Success")
+WARNING = 4
+FIRST_S, WATCH_S, STOP_S = 0.002, 0.05, 90
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 def produce_run(args, done, partition, records):
@@ -128,4 +143,119 @@ def consume(args):
     got.finish()
 
 
-contract.main(produce, consume)
+def member_command(args):
+    # -E: a broker that is away for a while ends no member.
+    command = [KCAT, "-G", args.group, "-b", args.bootstrap, "-E", "-u", "-f", "%p %o\\n"]
+    settings = {
+        "auto.offset.reset": "earliest",
+        # kcat tells what it is assigned, and only librdkafka's log what was committed of it.
+        "debug": "cgrp,topic",
+        "group.instance.id": args.instance,
+    }
+    if args.protocol == "consumer":
+        settings |= {"group.protocol": "consumer"}  # refused in the client's own words
+    else:
+        settings |= {"session.timeout.ms": args.session_ms, "heartbeat.interval.ms": contract.heartbeat_ms(args)}
+        settings |= {"max.poll.interval.ms": max(300000, args.session_ms)}
+        settings |= {"partition.assignment.strategy": args.assignor}
+    for name, value in settings.items():
+        command += ["-X", f"{name}={value}"] if value is not None else []
+    return command + [args.topic]
+
+
+class Listener:
+    """Reads what kcat and its librdkafka write to stderr, where a logged line may split one of kcat's own."""
+
+    def __init__(self, member):
+        self.member, self.stored, self.words, self.said = member, {}, "", ""
+
+    def read(self, lines):
+        for line in lines:
+            line = line.decode(errors="replace")
+            logged = LOGGED.search(line)
+            self.said += line[: logged.start()] if logged else line
+            if logged:
+                self.log(int(logged[1]), logged[2], line[logged.end() :].strip())
+            elif self.said.endswith("\n"):
+                self.tell(self.said.strip())
+                self.said = ""
+
+    def tell(self, line):
+        if line.startswith(("% ERROR", "% FATAL")):
+            self.words = line
+            self.member.error(line)
+        elif found := REBALANCED.match(line):
+            partitions = [int(number) for number in HELD.findall(found[1])]
+            (self.member.drop if REVOKED.search(line) else self.member.gain)(partitions)
+
+    def log(self, level, tag, line):
+        if found := STORED.search(line):
+            numbers = [int(number) for number in found.groups() if number is not None]
+            self.stored[str(numbers[0])] = numbers[1]
+        elif COMMITTED.search(line):
+            self.member.committed |= self.stored
+            self.stored = {}
+        elif level <= WARNING:
+            self.member.error(f"{tag}: {line}")
+            self.stored = {} if tag == "COMMITFAIL" else self.stored
+
+
+def watch(args, member, run):
+    """Until the member is to end, or kcat has ended by itself. kcat writes the file, which tells its first record."""
+    seen = False
+    while run.poll() is None and not member.ended.wait(WATCH_S if seen else FIRST_S):
+        if not seen and Path(args.out).stat().st_size:
+            member.first()
+            seen = True
+
+
+def account(args, member):
+    """Counts kcat's lines, and writes the one that it may owe.
+
+    Once told to end, kcat drops a record that it is just taking, unprinted, but librdkafka has it for consumed and
+    commits it. That is kcat's loss and no broker's: the line is written here, and the error told.
+    """
+    lines = Path(args.out).read_text().splitlines()
+    last = dict(line.split() for line in lines)
+    member.count = len(lines)
+    for partition, offset in member.committed.items():
+        if int(last.get(partition, -1)) < offset - 1:
+            member.error(f"kcat took record {offset - 1} of partition {partition} and dropped it when told to end")
+            member.done(int(partition), [offset - 1])
+
+
+def group(args):
+    """kcat has no revoke callback and commits by itself: every five seconds, and what is taken from it, at its end too.
+
+    It closes at SIGTERM. It writes its lines straight to the file, for those in a pipe to a program that is killed
+    would be committed and not done. It is killed with this program, but not stopped with it.
+    """
+    member = contract.Member(args, "auto")
+    run = subprocess.Popen(
+        member_command(args),
+        stdout=member.out,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=debian.libraries(),
+        preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
+    )
+    listener = Listener(member)
+    reader = threading.Thread(target=listener.read, args=(run.stderr,))
+    reader.start()
+    watch(args, member, run)
+    if run.poll() is not None:
+        reader.join()
+        raise RuntimeError(listener.words or f"kcat ended by itself with {run.returncode}")
+    run.send_signal(signal.SIGTERM)
+    try:
+        run.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        raise
+    finally:
+        reader.join()
+    account(args, member)
+    member.finish()
+
+
+contract.main(produce, consume, group)

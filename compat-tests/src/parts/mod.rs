@@ -8,6 +8,7 @@ pub mod disk_full;
 pub mod failed_sync;
 pub mod features;
 pub mod figures;
+pub mod groups;
 pub mod hostile;
 pub mod retention;
 pub mod shippers;
@@ -74,6 +75,8 @@ pub const ALL: &[(&str, Part)] = &[
     ("data-set", data_set::part),
     ("shippers", shippers::part),
     ("tools", tools::part),
+    ("groups", groups::part),
+    ("group-chaos", groups::chaos::part),
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),

@@ -86,7 +86,8 @@ impl Group {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             metadata: if stable { member.metadata(self.protocol.as_ref()) } else { Bytes::new() },
-            assignment: if stable { member.assignment.clone() } else { Bytes::new() },
+            // As Kafka: while it is rebalanced each still tells what it had.
+            assignment: member.assignment.clone(),
         };
         GroupDescription {
             group: self.name.clone(),

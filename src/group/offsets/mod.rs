@@ -22,7 +22,7 @@ use super::records::{self, OffsetValue, STRING_BYTES_MAX};
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
 use crate::coordinator::machine::Record;
 use kept::{Kept, Partitions};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 /// Names of topics in use below which it is not worth to look for those that are not.
@@ -195,6 +195,12 @@ impl Offsets {
         self.forget(group, |topic, kept| {
             policy.is_over(now, topic, kept.commit_timestamp, kept.expire_timestamp(), limits.retention)
         })
+    }
+
+    /// The topics that offsets are kept for, with each id that they were committed under.
+    pub fn topics(&self) -> BTreeSet<(Name, TopicId)> {
+        let topics = self.groups.values().flatten();
+        topics.flat_map(|(topic, kept)| kept.iter().map(|kept| (topic.clone(), kept.topic_id))).collect()
     }
 
     /// Whether there are offsets of the group.

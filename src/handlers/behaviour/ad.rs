@@ -478,7 +478,8 @@ async fn ad_8_what_tools_describe_is_answered() {
         assert_eq!((code(found.error_code), found.node_id.0, found.port), (ErrorCode::None, NODE.0, 9092));
     }
     let mut find = FindCoordinatorRequest::default();
-    find.coordinator_keys = vec![string("a"), string("b")];
+    // Good for each kind: a share coordinator has group, topic id and partition in its keys.
+    find.coordinator_keys = ["a", "b"].map(|group| string(&format!("{group}:AAAAAAAAAAAAAAAAAAAAAQ:0"))).to_vec();
     for (version, kind, expected) in [
         (4, 0, ErrorCode::None),
         (5, 1, ErrorCode::None),

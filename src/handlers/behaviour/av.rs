@@ -185,7 +185,15 @@ async fn av_10_floors_are_those_of_kafka_4() {
         (1, 4),
         (2, 1),
         (3, 0),
+        (8, 2),
+        (9, 1),
         (10, 0),
+        (11, 0),
+        (12, 0),
+        (13, 0),
+        (14, 0),
+        (15, 0),
+        (16, 0),
         (18, 0),
         (19, 2),
         (20, 1),
@@ -199,8 +207,10 @@ async fn av_10_floors_are_those_of_kafka_4() {
         (33, 0),
         (35, 1),
         (37, 0),
+        (42, 0),
         (44, 0),
         (46, 0),
+        (47, 0),
         (48, 0),
         (55, 0),
         (60, 0),
@@ -221,6 +231,8 @@ async fn av_11_what_clients_derive_features_from_is_whole_or_absent() {
     assert!(up_to(10) >= 0, "lz4");
     assert!(up_to(22) >= 0, "idempotence");
     assert!(up_to(2) >= 1, "time look-up");
+    assert!([8, 9, 10, 11, 12, 13, 14].into_iter().all(|key| up_to(key) >= 0), "classic groups: all of them");
+    assert_eq!((up_to(68), up_to(69)), (-1, -1), "groups of KIP-848: both or none");
     assert_eq!((up_to(17), up_to(36)), (-1, -1), "SASL: both or none");
     assert_eq!((up_to(71), up_to(72)), (-1, -1), "telemetry: both or none");
 }

@@ -3,10 +3,14 @@
 
 mod ad;
 mod av;
+mod cg;
+mod cg_more;
+mod cg_offsets;
 mod changes;
 mod dr;
 mod fe;
 mod fe_sessions;
+mod group_topics;
 mod large;
 mod listed;
 mod lo;
@@ -17,9 +21,10 @@ mod pr_idempotence;
 use super::call::{
     Advertised, Answer, Close, ConnectionId, Dispatch, Listener, Peer, Reply, Request as Frame, StopSignal, stop_signal,
 };
-use super::{Configs, Fetches, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
+use super::{Configs, Fetches, Groups, Parts, ProducerIds, Service, Space, Topics, Whereabouts};
 use crate::base::{
-    Body, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId, TopicPartition,
+    Body, Boot, Clock, ManualClock, NodeId, Part, ProducerEpoch, ProducerId, Sequence, SystemClock, Timestamp, TopicId,
+    TopicPartition,
 };
 use crate::io::disk::FaultyDisk;
 use crate::log::LogSettings;
@@ -33,17 +38,21 @@ use crate::wire::api::API_TABLE;
 use crate::wire::{Api, ErrorCode};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName,
+    CreateTopicsRequest, DescribeGroupsRequest, FetchRequest, FetchResponse, GroupId, ProduceRequest, ProduceResponse,
+    TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// The broker's wall clock at the start of each test.
@@ -68,6 +77,23 @@ struct Broker {
     peer: Arc<Peer>,
     stop: StopSignal,
     statics: Statics,
+}
+
+/// The test's wall clock, and real time for whatever waits.
+struct Waiting(Arc<ManualClock>, SystemClock);
+
+impl Clock for Waiting {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.1.monotonic()
+    }
+
+    fn boot(&self) -> Boot {
+        self.0.boot()
+    }
 }
 
 /// How a broker ends before it is started again.
@@ -128,9 +154,12 @@ impl Broker {
         let place = Arc::new(Whereabouts { node: NODE, rack: Some("r1".to_string()), data_dir: DATA.into() });
         let sessions_max = topics.configs().broker().fetch_sessions_max as usize;
         let fetches = Fetches::new(topics.clone(), place.clone(), metrics.clone(), clock.clone(), sessions_max);
+        let groups = Arc::new(Groups::new(topics.clone(), Arc::new(Waiting(clock.clone(), SystemClock::default()))));
+        groups.start();
         let service = Service::new(Parts {
             place,
             topics,
+            groups,
             fetches,
             producer_ids: Arc::new(ProducerIds::new(metadata.clone(), NODE)),
             space: Arc::new(Box::new(|| Space { total: Some(1000), free: Some(400) })),
@@ -193,6 +222,13 @@ impl Broker {
         decode::<R>(version, body(answer).await.expect("the connection stays open"))
     }
 
+    /// Sends a request whose answer is to come later.
+    async fn pending<R: Request>(&self, version: i16, request: &R) -> Pending<R> {
+        let answer = tokio::spawn(body(self.begin(version, request).await));
+        tokio::task::yield_now().await;
+        Pending { answer, version, request: PhantomData }
+    }
+
     /// Sends a request that closes the connection.
     async fn call_closed<R: Request>(&self, version: i16, request: &R) -> Close {
         let answer = self.begin(version, request).await;
@@ -248,8 +284,33 @@ impl Broker {
         only_fetched(self.call(12, &request).await)
     }
 
+    /// A group, by itself.
+    async fn describe(&self, group: &str) -> DescribedGroup {
+        let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
+        self.call(6, &request).await.groups.remove(0)
+    }
+
     fn answered(&self, api: Api, error: ErrorCode) -> u64 {
         self.metrics.requests.answered_count(api.key(), error.code())
+    }
+}
+
+/// An answer that is on its way.
+struct Pending<R> {
+    answer: JoinHandle<Result<Body, Close>>,
+    version: i16,
+    request: PhantomData<R>,
+}
+
+impl<R: Request> Pending<R> {
+    /// Asserts that it does not come within this time.
+    async fn waits(&mut self, time: Duration) {
+        assert!(tokio::time::timeout(time, &mut self.answer).await.is_err(), "answered too early");
+    }
+
+    async fn end(self) -> R::Response {
+        let body = self.answer.await.expect("an answer");
+        decode::<R>(self.version, body.expect("the connection stays open"))
     }
 }
 
@@ -326,6 +387,10 @@ fn string(text: &str) -> StrBytes {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(string(name))
+}
+
+fn group_id(group: &str) -> GroupId {
+    GroupId(string(group))
 }
 
 /// A plain batch without keys.

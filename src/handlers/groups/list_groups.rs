@@ -48,7 +48,9 @@ fn is_wanted(request: &ListGroupsRequest, group: &GroupListing) -> bool {
         let mut filter = filter.peekable();
         filter.peek().is_none() || filter.any(|wanted| wanted.eq_ignore_ascii_case(own))
     };
-    among(&mut request.states_filter.iter(), state(group.state)) && among(&mut request.types_filter.iter(), CLASSIC)
+    // Kafka takes blanks around a state for nothing, and those around a type for a part of it.
+    let states = request.states_filter.iter().map(|wanted| text(wanted.trim()));
+    among(&mut { states }, state(group.state)) && among(&mut request.types_filter.iter(), CLASSIC)
 }
 
 fn told(version: i16, group: &GroupListing) -> ListedGroup {

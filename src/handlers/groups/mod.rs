@@ -1,18 +1,17 @@
 //! Consumer groups: which partition of `__consumer_offsets` a group lives in, and the APIs about groups, one file each.
 //!
 //! - [`place`]: the topic of committed offsets, made when it is first needed, and the partition of a group.
+//! - `lag.rs`: how far groups are behind, for the metrics.
 //!
 //! What holds: whoever asks about a group reaches the one machine that has it. An answer is told when what it rests on is
 //! durable. Nothing is asked of a coordinator for longer than a client may be made to wait; a connection that ends gives up
 //! its answer, not what it asked for.
 
-// The rows of the API table come when real clients have been heard: what is advertised is served.
-#![expect(dead_code, reason = "nothing is dispatched here before the API table has the rows")]
-
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod heartbeat;
 pub(super) mod join_group;
+mod lag;
 pub(super) mod leave_group;
 pub(super) mod list_groups;
 pub(super) mod offset_commit;

@@ -1,9 +1,9 @@
 //! Where groups live.
 
-use crate::base::{Clock, PartitionIndex};
+use crate::base::{Clock, PartitionIndex, TopicId};
 use crate::coordinator::{AskError, Coordinator};
 use crate::group::GroupMachine;
-use crate::group::command::{Command, Reply};
+use crate::group::command::{Command, Name, Reply};
 use crate::handlers::topics::{NewTopic, Topics};
 use crate::metadata::{CommitError, Configs, Refusal, Topic};
 use crate::partition::Partition;
@@ -29,6 +29,10 @@ impl Groups {
         Groups { topics, coordinator }
     }
 
+    pub(super) fn topics(&self) -> &Arc<Topics> {
+        &self.topics
+    }
+
     /// The topic, made when there is none yet. Its files come with its records.
     pub async fn ensure_topic(&self) -> Result<Arc<Topic>, CommitError> {
         if let Some(topic) = self.topics.image().topic(OFFSETS_TOPIC) {
@@ -51,12 +55,52 @@ impl Groups {
         }
     }
 
-    /// Loads every machine that has records: from here on the sessions of their members run.
-    pub fn start(&self) {
+    /// Loads every machine that has records: from here on the sessions of their members run. Then forgets the offsets of
+    /// topics that were deleted without the machines being told, by a broker that a crash ended in between.
+    pub fn start(self: &Arc<Self>) {
         for partition in self.partitions() {
             let marks = partition.watermarks();
             if marks.end > marks.log_start {
                 self.coordinator.start(&partition);
+                let groups = self.clone();
+                tokio::spawn(async move { groups.forget_missing_topics(&partition).await });
+            }
+        }
+    }
+
+    async fn forget_missing_topics(&self, partition: &Arc<Partition>) {
+        let committed = loop {
+            match self.coordinator.ask(partition, Command::CommittedTopics).await {
+                Ok(Reply::CommittedTopics(topics)) => break topics,
+                Ok(other) => unreachable!("the topics of offsets are answered with {other:?}"),
+                Err(AskError::Loading) => {}
+                // The next start looks again.
+                Err(AskError::Unavailable) => return,
+            }
+        };
+        // The image as of now: it has whatever was there when offsets were committed, unless that is gone.
+        let image = self.topics.image();
+        let is_missing = |(name, id): &(Name, TopicId)| match id.is_zero() {
+            true => image.topic(name).is_none(),
+            false => image.topic_by_id(*id).is_none(),
+        };
+        let missing: Vec<_> = committed.into_iter().filter(is_missing).collect();
+        if !missing.is_empty()
+            && let Err(error) = self.coordinator.ask(partition, Command::TopicsDeleted(missing)).await
+        {
+            tracing::warn!(partition = %partition.id(), %error, "offsets of deleted topics are kept until the next start");
+        }
+    }
+
+    /// Forgets the offsets that were committed for deleted topics, all groups'. Returns when that is durable.
+    pub async fn topics_deleted(&self, topics: &[Arc<Topic>]) {
+        let topics: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), topic.id)).collect();
+        if topics.is_empty() {
+            return;
+        }
+        for told in self.ask_all(|| Command::TopicsDeleted(topics.clone())).await {
+            if let Err(code) = told {
+                tracing::warn!(code = code.name(), "offsets of deleted topics are kept until the next start");
             }
         }
     }

@@ -42,13 +42,13 @@ pub(super) static KEYS: &[Key] = keys! {
         "Group protocols that are switched on.";
     "group.coordinator.threads" Int "4" [1 ..] ReadOnly Accepted
         "Threads of the group coordinator.";
-    "group.initial.rebalance.delay.ms" Int "3000" [] ReadOnly Accepted
+    "group.initial.rebalance.delay.ms" Int "3000" [] ReadOnly Effective
         "How long a new classic group waits for further members before its first assignment, in milliseconds.";
-    "group.max.session.timeout.ms" Int "1800000" [] ReadOnly Accepted
+    "group.max.session.timeout.ms" Int "1800000" [] ReadOnly Effective
         "Largest session timeout a member of a classic group may ask for, in milliseconds.";
-    "group.max.size" Int "2147483647" [1 ..] ReadOnly Accepted
+    "group.max.size" Int "2147483647" [1 ..] ReadOnly Effective
         "Most members of one classic group.";
-    "group.min.session.timeout.ms" Int "6000" [] ReadOnly Accepted
+    "group.min.session.timeout.ms" Int "6000" [] ReadOnly Effective
         "Smallest session timeout a member of a classic group may ask for, in milliseconds.";
     "group.share.assignment.interval.ms" Int "1000" [0 ..] ClusterWide Accepted
         "Least time between two assignments of a share group, in milliseconds.";
@@ -124,23 +124,23 @@ pub(super) static KEYS: &[Key] = keys! {
         "Silence after which a member of a streams group is removed, in milliseconds.";
     "group.streams.topology.description.plugin.class" Class unset [] ReadOnly (refused "Ottla loads no Java classes")
         "Java class that describes topologies of streams groups.";
-    "offset.metadata.max.bytes" Int "4096" [] ReadOnly Accepted
+    "offset.metadata.max.bytes" Int "4096" [] ReadOnly Effective
         "Longest note that may go with a committed offset, in bytes.";
     "offsets.commit.timeout.ms" Int "5000" [1 ..] ReadOnly Accepted
         "How long an offset commit waits to be safe before it fails, in milliseconds.";
     "offsets.load.buffer.size" Int "5242880" [1 ..] ReadOnly Accepted
         "Bytes read at a time when committed offsets are loaded.";
-    "offsets.retention.check.interval.ms" Long "600000" [1 ..] ReadOnly Accepted
+    "offsets.retention.check.interval.ms" Long "600000" [1 ..] ReadOnly Effective
         "Pause between two searches for outdated committed offsets, in milliseconds.";
-    "offsets.retention.minutes" Int "10080" [1 ..] ReadOnly Accepted
+    "offsets.retention.minutes" Int "10080" [1 ..] ReadOnly Effective
         "How long the offsets of an empty group are remembered, in minutes.";
     "offsets.topic.compression.codec" Int "0" [] ReadOnly Accepted
         "Number of the codec of the topic of committed offsets.";
-    "offsets.topic.num.partitions" Int "50" [1 ..] ReadOnly Accepted
+    "offsets.topic.num.partitions" Int "50" [1 ..] ReadOnly Effective
         "Partitions of the topic of committed offsets.";
     "offsets.topic.replication.factor" Short "3" [1 ..] ReadOnly Accepted
         "Replicas of the topic of committed offsets; capped to the brokers there are.";
-    "offsets.topic.segment.bytes" Int "104857600" [1 ..] ReadOnly Accepted
+    "offsets.topic.segment.bytes" Int "104857600" [1 ..] ReadOnly Effective
         "Segment size of the topic of committed offsets.";
     "share.coordinator.append.linger.ms" Int "-1" [-1 ..] ReadOnly Accepted
         "How long the share coordinator gathers writes, in milliseconds; -1 adapts to the load.";

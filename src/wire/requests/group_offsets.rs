@@ -100,3 +100,7 @@ request! {
         partition_index: PartitionIndex;
     }
 }
+
+#[cfg(test)]
+#[path = "group_offsets_tests.rs"]
+mod tests;

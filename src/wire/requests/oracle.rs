@@ -1,11 +1,11 @@
 //! Our requests as those of the codec crate: its encoder is the oracle of our decoder.
 
-use super::{Request, acls, cluster, configs, offsets, producers, topics};
+use super::{Request, acls, cluster, configs, group_admin, group_offsets, groups, offsets, producers, topics};
 use crate::base::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId};
 use crate::wire::field::Field;
 use crate::wire::{Array, Str, fetch, produce};
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{self as kafka, BrokerId, TopicName, TransactionalId};
+use kafka_protocol::messages::{self as kafka, BrokerId, GroupId, TopicName, TransactionalId};
 use kafka_protocol::protocol::Encodable;
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ scalars! {
     Str => Str, value -> value;
     Str => TopicName, value -> TopicName(value);
     Str => TransactionalId, value -> TransactionalId(value);
+    Str => GroupId, value -> GroupId(value);
     Bytes => Bytes, value -> value;
     Uuid => Uuid, value -> value;
     TopicId => Uuid, value -> value.0;
@@ -158,6 +159,42 @@ twins! {
     configs::IncrementalAlterableConfig => kafka::incremental_alter_configs_request::AlterableConfig {
         name, config_operation, value
     }
+    groups::JoinGroupRequest => kafka::JoinGroupRequest {
+        group_id, session_timeout_ms, rebalance_timeout_ms, member_id, group_instance_id, protocol_type, protocols, reason
+    }
+    groups::JoinGroupProtocol => kafka::join_group_request::JoinGroupRequestProtocol { name, metadata }
+    groups::SyncGroupRequest => kafka::SyncGroupRequest {
+        group_id, generation_id, member_id, group_instance_id, protocol_type, protocol_name, assignments
+    }
+    groups::SyncGroupAssignment => kafka::sync_group_request::SyncGroupRequestAssignment { member_id, assignment }
+    groups::HeartbeatRequest => kafka::HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
+    groups::LeaveGroupRequest => kafka::LeaveGroupRequest { group_id, member_id, members }
+    groups::MemberIdentity => kafka::leave_group_request::MemberIdentity { member_id, group_instance_id, reason }
+    group_offsets::OffsetCommitRequest => kafka::OffsetCommitRequest {
+        group_id, generation_id_or_member_epoch, member_id, group_instance_id, retention_time_ms, topics
+    }
+    group_offsets::OffsetCommitTopic => kafka::offset_commit_request::OffsetCommitRequestTopic {
+        name, topic_id, partitions
+    }
+    group_offsets::OffsetCommitPartition => kafka::offset_commit_request::OffsetCommitRequestPartition {
+        partition_index, committed_offset, committed_leader_epoch, committed_metadata
+    }
+    group_offsets::OffsetFetchRequest => kafka::OffsetFetchRequest { group_id, topics, groups, require_stable }
+    group_offsets::OffsetFetchGroup => kafka::offset_fetch_request::OffsetFetchRequestGroup {
+        group_id, member_id, member_epoch, topics
+    }
+    group_offsets::OffsetFetchTopic => kafka::offset_fetch_request::OffsetFetchRequestTopic { name, partition_indexes }
+    group_offsets::OffsetFetchTopic => kafka::offset_fetch_request::OffsetFetchRequestTopics {
+        name, topic_id, partition_indexes
+    }
+    group_offsets::OffsetDeleteRequest => kafka::OffsetDeleteRequest { group_id, topics }
+    group_offsets::OffsetDeleteTopic => kafka::offset_delete_request::OffsetDeleteRequestTopic { name, partitions }
+    group_offsets::OffsetDeletePartition => kafka::offset_delete_request::OffsetDeleteRequestPartition {
+        partition_index
+    }
+    group_admin::DescribeGroupsRequest => kafka::DescribeGroupsRequest { groups, include_authorized_operations }
+    group_admin::ListGroupsRequest => kafka::ListGroupsRequest { states_filter, types_filter }
+    group_admin::DeleteGroupsRequest => kafka::DeleteGroupsRequest { groups_names }
     producers::InitProducerIdRequest => kafka::InitProducerIdRequest {
         transactional_id, transaction_timeout_ms, producer_id, producer_epoch
     }
@@ -177,7 +214,7 @@ twins! {
 }
 
 macro_rules! encoder {
-    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:literal, $early:literal;)*) => {
+    ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
         /// The body that the crate writes for this request, or its reason not to.
         pub fn encode(request: &Request, version: i16) -> Result<Bytes, String> {
             let mut out = BytesMut::new();

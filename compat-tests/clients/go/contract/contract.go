@@ -20,12 +20,13 @@ import (
 	"time"
 )
 
-// Args is the command line of either command.
+// Args is the command line of any command.
 type Args struct {
 	Bootstrap, Topic, Input, Codec, Acks, From, Out string
 	Partition, MaxMessageBytes, LingerMs, TimeoutMs int
 	Count                                           int64
 	Idempotent                                      bool
+	Group                                           Group
 }
 
 // Header is a name and a value; a nil value is Kafka's null.
@@ -64,17 +65,21 @@ func (h headerOnWire) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{h.Name, h.Value})
 }
 
-// Main parses the command line and runs one of the two; an error becomes the answer.
-func Main(produce, consume func(Args) error) {
-	run := produce
-	if len(os.Args) > 1 && os.Args[1] == "consume" {
-		run = consume
-	}
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "produce or consume?")
+// Main parses the command line and runs one of the three; an error becomes the answer.
+func Main(produce, consume, group func(Args) error) {
+	run := map[string]func(Args) error{}
+	run["produce"], run["consume"], run["group"] = produce, consume, group
+	if len(os.Args) < 2 || run[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "produce, consume or group?")
 		os.Exit(64)
 	}
-	var args Args
+	if err := run[os.Args[1]](parse()); err != nil {
+		Emit(map[string]any{"ok": false, "error": err.Error()})
+		os.Exit(1)
+	}
+}
+
+func parse() (args Args) {
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	flags.StringVar(&args.Bootstrap, "bootstrap", "", "host:port")
 	flags.StringVar(&args.Topic, "topic", "", "")
@@ -89,11 +94,14 @@ func Main(produce, consume func(Args) error) {
 	flags.Int64Var(&args.Count, "count", 0, "")
 	flags.IntVar(&args.TimeoutMs, "timeout-ms", 30000, "")
 	flags.StringVar(&args.Out, "out", "", "")
+	flags.StringVar(&args.Group.Name, "group", "", "")
+	flags.StringVar(&args.Group.Protocol, "protocol", "classic", "")
+	flags.StringVar(&args.Group.Assignor, "assignor", "", "")
+	flags.StringVar(&args.Group.Instance, "instance", "", "")
+	session := flags.Int("session-ms", 10000, "")
 	_ = flags.Parse(os.Args[2:])
-	if err := run(args); err != nil {
-		Emit(map[string]any{"ok": false, "error": err.Error()})
-		os.Exit(1)
-	}
+	args.Group.Session = time.Duration(*session) * time.Millisecond
+	return args
 }
 
 // Emit prints one JSON line.

@@ -10,7 +10,7 @@ import (
 	"ottla/compat/contract"
 )
 
-func main() { contract.Main(produce, consume) }
+func main() { contract.Main(produce, consume, group) }
 
 func codec(name string) kgo.CompressionCodec {
 	switch name {

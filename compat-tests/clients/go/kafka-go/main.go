@@ -10,7 +10,7 @@ import (
 	"ottla/compat/contract"
 )
 
-func main() { contract.Main(produce, consume) }
+func main() { contract.Main(produce, consume, group) }
 
 var codecs = map[string]kafka.Compression{
 	"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd,

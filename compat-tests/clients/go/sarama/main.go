@@ -8,7 +8,7 @@ import (
 	"ottla/compat/contract"
 )
 
-func main() { contract.Main(produce, consume) }
+func main() { contract.Main(produce, consume, group) }
 
 var codecs = map[string]sarama.CompressionCodec{
 	"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,

@@ -35,16 +35,16 @@ public final class Client {
     private long sent = 0;
     private long acked = 0;
 
-    public static void main(String[] words) throws IOException {
+    public static void main(String[] words) {
         Args args = Args.parse(words);
         try {
-            if (args.command().equals("produce")) {
-                new Client().produce(args);
-            } else {
-                consume(args);
+            switch (args.command()) {
+                case "produce" -> new Client().produce(args);
+                case "group" -> Group.run(args);
+                default -> consume(args);
             }
         } catch (Exception error) {
-            emit(Map.of("ok", false, "error", error.toString()));
+            Out.emit(Map.of("ok", false, "error", error.toString()));
             System.exit(1);
         }
     }
@@ -81,7 +81,7 @@ public final class Client {
         answer.put("acked", acked);
         answer.put("errors", errors);
         answer.put("offsets", offsets);
-        emit(answer);
+        Out.emit(answer);
     }
 
     private static ProducerRecord<byte[], byte[]> record(String topic, int fixed, JsonNode row) {
@@ -135,7 +135,7 @@ public final class Client {
             consumer.assign(List.of(partition));
             long start = position(consumer, partition, args.or("from", "start"));
             consumer.seek(partition, start);
-            emit(Map.of("ready", true, "position", start));
+            Out.emit(Map.of("ready", true, "position", start));
             while (sum.count < wanted && (until < 0 || last == null || last < until) && System.nanoTime() < deadline) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
                     if (sum.count == wanted) {
@@ -157,10 +157,10 @@ public final class Client {
         sum.into(answer);
         answer.put("first", first);
         answer.put("last", last);
-        emit(answer);
+        Out.emit(answer);
     }
 
-    private static void pause(int millis) {
+    static void pause(int millis) {
         try {
             Thread.sleep(millis);
         } catch (InterruptedException interrupted) {
@@ -206,10 +206,5 @@ public final class Client {
 
     private static String tobase64(byte[] data) {
         return data == null ? null : Base64.getEncoder().encodeToString(data);
-    }
-
-    private static void emit(Map<String, Object> answer) throws IOException {
-        System.out.println(JSON.writeValueAsString(answer));
-        System.out.flush();
     }
 }

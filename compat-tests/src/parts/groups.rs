@@ -1,0 +1,61 @@
+//! Consumer groups with real clients: members join and leave while the data set flows.
+//!
+//! - [`chaos`]: kill -9 under many groups.
+//! - `flow`: one group through a flow of records, and what must hold of what its members did.
+
+pub mod chaos;
+mod flow;
+
+use crate::clients::Clients;
+use crate::parts::{Context, in_parallel};
+use crate::record::read_rows;
+use crate::report::{Outcome, Report};
+use flow::{Flow, Kind};
+
+/// The settings of the broker: nobody waits for members that may come.
+const SETTINGS: &[(&str, &str)] = &[("group.initial.rebalance.delay.ms", "0")];
+
+/// Clients that share the assignor `range`, in one group.
+const MIXED: &[&str] = &["java", "confluent-2.16.1", "franz-go", "sarama", "kafka-python", "aiokafka", "rdkafka"];
+
+/// Every client by itself, then several in one group.
+pub fn part(report: &mut Report, context: &Context) {
+    let (broker, _setup, _dir) = match context.broker(SETTINGS) {
+        Ok(started) => started,
+        Err(error) => return report.result("broker", Err(error)),
+    };
+    let rows = match read_rows(&context.root.join(".work/dataset.jsonl")) {
+        Ok(rows) => rows,
+        Err(error) => return report.result("data set", Err(error)),
+    };
+    let flows = flows(&context.clients, context.long);
+    let outcomes = in_parallel(&flows, |flow| flow.run(&context.clients, &broker.bootstrap, &rows));
+    for (flow, outcome) in flows.iter().zip(outcomes) {
+        report.note(&flow.name, outcome);
+    }
+    if let Err(error) = &broker.stop().map(|code| (code == 0).then_some(()).ok_or(format!("it ended with {code}"))) {
+        report.note("the broker stops in order", Outcome::Failed(error.clone()));
+    }
+}
+
+/// What is run: each client with its default assignor, those that have more of them with each in a long run.
+fn flows(clients: &Clients, long: bool) -> Vec<Flow> {
+    let mut flows = Vec::new();
+    for client in clients.all.iter().filter(|client| client.groups) {
+        flows.push(Flow::of(&client.name, Kind::Alone(client.name.clone()), None));
+        let more: &[&str] = if long { &["range", "roundrobin", "cooperative-sticky", "sticky"] } else { &[] };
+        for assignor in more {
+            flows.push(Flow::of(
+                &format!("{}, {assignor}", client.name),
+                Kind::Alone(client.name.clone()),
+                Some(assignor),
+            ));
+        }
+    }
+    for name in ["java", "confluent-2.16.1"].iter().filter(|_| !long) {
+        let kind = Kind::Alone((*name).to_owned());
+        flows.push(Flow::of(&format!("{name}, cooperative-sticky"), kind, Some("cooperative-sticky")));
+    }
+    flows.push(Flow::of("several clients", Kind::Mixed(MIXED), Some("range")));
+    flows
+}
