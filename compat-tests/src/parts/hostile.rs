@@ -1,5 +1,7 @@
-//! Hostile frames: mutated valid frames, array bombs, claims without bytes, slow announcers. Throughout, the process stays
-//! up, its memory stays within its budget and another client is served.
+//! Hostile frames: mutated valid frames, array bombs, claims without bytes, slow announcers, members of groups.
+//! Throughout, the process stays up, its memory stays within its budget and another client is served.
+
+mod groups;
 
 use crate::broker::{Ottla, Setup};
 use crate::parts::Context;
@@ -37,19 +39,29 @@ struct Sizes {
     bomb_bytes_each: usize,
     /// Seconds that the slow announcers go on.
     slow_seconds: u64,
+    /// Ids that are asked for of one group.
+    ids: usize,
 }
 
 /// All attacks, each against a fresh broker.
 pub fn part(report: &mut Report, context: &Context) {
-    let ci = Sizes { mutated: 100_000, bomb_bytes: 8_000_000, bomb_bytes_each: 2_000_000, slow_seconds: 20 };
-    let long = Sizes { mutated: 1_000_000, bomb_bytes: 100_000_000, bomb_bytes_each: 20_000_000, slow_seconds: 45 };
+    let ci =
+        Sizes { mutated: 100_000, bomb_bytes: 8_000_000, bomb_bytes_each: 2_000_000, slow_seconds: 20, ids: 10_500 };
+    let long = Sizes {
+        mutated: 1_000_000,
+        bomb_bytes: 100_000_000,
+        bomb_bytes_each: 20_000_000,
+        slow_seconds: 45,
+        ids: 50_000,
+    };
     let sizes = context.size(ci, long);
     // by the name under which a seed that failed is kept; what draws no chance runs once
-    let attacks: [(&str, Option<&str>, Attack); 5] = [
+    let attacks: [(&str, Option<&str>, Attack); 6] = [
         ("mutated frames", Some("hostile-mutated"), mutated),
         ("array bombs on one connection", None, bombs),
         ("claims without bytes", None, claims),
         ("array bombs on 500 connections", Some("hostile-bombs"), bombs_on_many),
+        ("members of groups", None, groups::attack),
         ("500 connections announce 100 MiB and send a byte a second", None, announcers),
     ];
     for (name, kept, attack) in attacks {
