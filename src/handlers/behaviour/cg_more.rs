@@ -4,7 +4,7 @@ use super::cg::*;
 use super::cg_offsets::*;
 use super::*;
 use futures_util::future::join_all;
-use kafka_protocol::messages::OffsetFetchRequest;
+use kafka_protocol::messages::{JoinGroupRequest, OffsetFetchRequest, SyncGroupRequest};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 
 #[tokio::test]
@@ -142,4 +142,100 @@ async fn cg_15_long_metadata_are_refused_for_their_partition() {
         let expected = vec![told("t", 0, 1, -1, &most), told("t", 2, 1, -1, &wide), told("t", 3, 1, -1, "")];
         assert_eq!(fetch(&broker, 8, &[group], None).await, [expected]);
     }
+}
+
+/// A frame whose memory says when it was given back.
+struct Charged(Bytes, #[expect(dead_code, reason = "it is dropped")] Arc<()>);
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Else members that wait for others keep these from being read: the memory of frames is one budget.
+#[tokio::test]
+async fn cg_6_who_waits_for_others_holds_no_memory_of_frames() {
+    let broker = Broker::with(&QUICK).await;
+    let members = stable(&broker, "g", 2).await;
+    let held = Arc::new(());
+    let charged = |frame: Bytes| Bytes::from_owner(Charged(frame, held.clone()));
+    let joining = frame(JoinGroupRequest::KEY, 9, &join("g", &members[0]));
+    let first = tokio::spawn(body(broker.send(charged(joining)).await));
+    let other = broker.pending(9, &join("g", &id(&broker, "g").await)).await;
+    becomes(&broker, "g", "PreparingRebalance").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!first.is_finished(), "one is missing");
+    assert_eq!(Arc::strong_count(&held), 1, "a join that waits");
+
+    let last = broker.call(9, &join("g", &members[1])).await;
+    let first = decode::<JoinGroupRequest>(9, first.await.expect("no panic").expect("the connection stays open"));
+    let other = other.end().await;
+    let joined = [first, other, last];
+    let follower = joined.iter().find(|one| one.leader != one.member_id).expect("two of them");
+    let syncing = frame(SyncGroupRequest::KEY, 5, &sync("g", &follower.member_id, follower.generation_id));
+    let synced = tokio::spawn(body(broker.send(charged(syncing)).await));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!synced.is_finished(), "the leader did not assign yet");
+    assert_eq!(Arc::strong_count(&held), 1, "a sync that waits");
+}
+
+/// A rebalance may take minutes, a stop must not.
+#[tokio::test]
+async fn cg_6_a_stop_does_not_wait_for_members() {
+    let broker = Broker::with(&QUICK).await;
+    let members = stable(&broker, "g", 2).await;
+    let joining = broker.pending(9, &join("g", &members[0])).await;
+    let (first, second) = (id(&broker, "h").await, id(&broker, "h").await);
+    let joined = together(&broker, &[join("h", &first), join("h", &second)]).await;
+    let follower = joined.iter().find(|one| one.leader != one.member_id).expect("one of two");
+    let mut syncing = broker.pending(5, &sync("h", &follower.member_id, follower.generation_id)).await;
+    syncing.waits(Duration::from_millis(50)).await;
+    broker.stop.stop();
+    let told = tokio::time::timeout(Duration::from_secs(5), async { (joining.end().await, syncing.end().await) });
+    let (joined, synced) = told.await.expect("the stop is not held up");
+    assert_eq!(code(joined.error_code), ErrorCode::CoordinatorNotAvailable);
+    assert_eq!(joined.member_id.as_str(), members[0], "with which it joins after the stop");
+    assert_eq!(code(synced.error_code), ErrorCode::CoordinatorNotAvailable);
+}
+
+/// What is written is dated by proven time then, which may be hours ahead.
+#[tokio::test]
+async fn cg_13_commits_are_kept_while_the_clock_is_behind() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    broker.clock.set_wall(Timestamp(1_800_000_000_000));
+    broker.store.tick();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 1).await, NONE);
+    broker.clock.set_wall(Timestamp(1_800_000_000_000 - 3 * 3_600_000));
+    broker.store.tick();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 2).await, NONE);
+    assert_eq!(offset(&broker, "g", 0).await, 2);
+}
+
+/// `message.max.bytes` is for clients' batches: a coordinator whose record is refused could serve none of its groups.
+#[tokio::test]
+async fn cg_13_a_small_message_max_bytes_does_not_stop_groups() {
+    let broker = Broker::with(&[("message.max.bytes", "500")]).await;
+    broker.create("t", 1, &[]).await;
+    let long = "x".repeat(4_000);
+    let told = commit_all(&broker, 8, ("g", -1, ""), &[("t", &[(0, 7, -1, Some(&long))])]).await;
+    assert_eq!(told, [NONE]);
+    assert_eq!(fetch(&broker, 8, &["g"], None).await, [[self::told("t", 0, 7, -1, &long)]]);
+}
+
+/// The groups were not told of the deletion, as when the disk was full.
+#[tokio::test]
+async fn cg_9_offsets_of_an_earlier_topic_of_the_name_are_not_told() {
+    let broker = Broker::start().await;
+    let id = broker.create("t", 1, &[]).await;
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 5).await, NONE);
+    broker.metadata.commit(vec![Change::DeleteTopic { id }]).await.expect("it is there");
+    broker.create("t", 1, &[]).await;
+    for version in [2, 7, 8, 9] {
+        assert_eq!(fetch(&broker, version, &["g"], None).await.concat(), [], "all, version {version}");
+    }
+    assert_eq!(offset(&broker, "g", 0).await, -1);
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 1).await, NONE);
+    assert_eq!(fetch(&broker, 8, &["g"], None).await, [[told("t", 0, 1, -1, "")]]);
 }
