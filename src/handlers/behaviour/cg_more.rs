@@ -224,6 +224,26 @@ async fn cg_13_a_small_message_max_bytes_does_not_stop_groups() {
     assert_eq!(fetch(&broker, 8, &["g"], None).await, [[self::told("t", 0, 7, -1, &long)]]);
 }
 
+/// A commit of many partitions is worked on aside, where it may have to wait for others.
+#[tokio::test]
+async fn cg_13_a_short_commit_does_not_overtake_a_long_one() {
+    let broker = Broker::start().await;
+    broker.create("t", 6_000, &[]).await;
+    let everything: Vec<_> = (0..6_000).map(|partition| (partition, 1, -1, None)).collect();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 0).await, NONE);
+    for round in 0..5 {
+        // As the server has them: begun in order, all at once.
+        let answers = futures_util::stream::FuturesUnordered::new();
+        for commits in [&everything[..], &[(0, 2, -1, None)]] {
+            let frame = commit_frame(&broker, 8, ("g", -1, ""), &[("t", commits)]);
+            answers.push(committed(8, broker.send(frame).await));
+        }
+        let told = futures_util::StreamExt::collect::<Vec<_>>(answers).await.concat();
+        assert!(told.len() == 6_001 && told.iter().all(|code| *code == NONE));
+        assert_eq!(offset(&broker, "g", 0).await, 2, "round {round}");
+    }
+}
+
 /// The groups were not told of the deletion, as when the disk was full.
 #[tokio::test]
 async fn cg_9_offsets_of_an_earlier_topic_of_the_name_are_not_told() {
