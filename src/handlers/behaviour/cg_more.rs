@@ -4,8 +4,8 @@ use super::cg::*;
 use super::cg_offsets::*;
 use super::*;
 use futures_util::future::join_all;
-use kafka_protocol::messages::{JoinGroupRequest, OffsetFetchRequest, SyncGroupRequest};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::{JoinGroupRequest, OffsetFetchRequest, SyncGroupRequest};
 
 #[tokio::test]
 async fn cg_2_an_older_join_that_waits_is_fenced() {
@@ -242,6 +242,25 @@ async fn cg_13_a_short_commit_does_not_overtake_a_long_one() {
         assert!(told.len() == 6_001 && told.iter().all(|code| *code == NONE));
         assert_eq!(offset(&broker, "g", 0).await, 2, "round {round}");
     }
+}
+
+/// Else a request of a megabyte asks for an answer of a gigabyte.
+#[tokio::test]
+async fn cg_9_what_is_asked_for_twice_is_told_once() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 5).await, NONE);
+    for version in [1, 7, 8, 10] {
+        let told = fetch(&broker, version, &["g"], Some(&[("t", &[0; 1_000]), ("t", &[0])])).await;
+        assert_eq!(told, [[self::told("t", 0, 5, -1, "")]], "version {version}");
+    }
+    let again = OffsetFetchRequestGroup::default().with_group_id(group_id("g")).with_topics(None);
+    let told = broker.call(8, &OffsetFetchRequest::default().with_groups(vec![again; 3])).await;
+    let told: Vec<_> = told.groups.iter().map(|group| (group.topics.len(), code(group.error_code))).collect();
+    assert_eq!(told, [(1, NONE), (0, ErrorCode::InvalidRequest), (0, ErrorCode::InvalidRequest)]);
+
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id("g"); 1_000]);
+    assert_eq!(broker.call(6, &request).await.groups.len(), 1);
 }
 
 /// The groups were not told of the deletion, as when the disk was full.
