@@ -22,11 +22,16 @@ pub(super) enum LoadError {
     Damaged { at: Offset, why: String },
     #[error("the machine panicked")]
     Panicked,
+    #[error("the partition or the store is gone")]
+    Ended,
 }
 
-/// Replays everything that is durable. With it comes the offset that the machine has seen everything below of.
+/// Replays everything that is there. With it comes the offset that the machine has seen everything below of.
 pub(super) async fn load<M: Machine>(partition: &Arc<Partition>, mut machine: M) -> Result<(M, Offset), LoadError> {
     let marks = partition.watermarks();
+    // What a machine wrote that is gone may still be on its way to the disk, and is answered when it is there. It can't be
+    // read before.
+    partition.wait_durable(marks.end).await.map_err(|_| LoadError::Ended)?;
     let mut next = marks.log_start;
     loop {
         let read = partition.read(next, READ_BYTES, true, ReadUpto::HighWatermark).await?;

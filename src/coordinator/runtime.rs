@@ -82,13 +82,14 @@ impl<M: Machine> Coordinator<M> {
             tokio::select! {
                 biased;
                 reply = &mut receiver => return reply.map_err(|_| AskError::Unavailable),
-                // The machine leaves out what waited for longer.
-                () = tokio::time::sleep(LOAD_WAIT), if *life.borrow() != Life::Ready => return Err(AskError::Loading),
+                // Before the time is looked at: a machine that is ready may have taken the command just before.
                 ready = life.wait_for(|life| *life != Life::Loading) => match ready.map(|life| *life) {
                     Err(_) => return Err(self.ended(partition, &mailbox)),
                     Ok(Life::Broken) => return Err(AskError::Unavailable),
                     Ok(Life::Loading | Life::Ready) => {}
                 },
+                // The machine leaves out what waited for longer.
+                () = tokio::time::sleep(LOAD_WAIT) => return Err(AskError::Loading),
             }
         }
         receiver.await.map_err(|_| AskError::Unavailable)

@@ -62,7 +62,7 @@ pub(super) async fn run<M: Machine>(
                 // Not at once: what it could not write it may not be able to write again.
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
-            Err(LoadError::Read(ReadError::Deleted)) => return,
+            Err(LoadError::Read(ReadError::Deleted) | LoadError::Ended) => return,
             Err(error) => {
                 tracing::error!(partition = %partition.id(), %error, "the coordinator can't read its records");
                 life.send_replace(Life::Broken);
@@ -87,6 +87,9 @@ struct Shard<M: Machine> {
     waiting: HashMap<Ticket, oneshot::Sender<M::Reply>>,
     tickets: u64,
     parked: mpsc::UnboundedSender<Parked<M::Reply>>,
+    /// Since when the machine's time stands still, and for how long it did before.
+    stands_since: Option<Duration>,
+    stood: Duration,
 }
 
 impl<M: Machine> Shard<M> {
@@ -94,12 +97,15 @@ impl<M: Machine> Shard<M> {
         // As many replies as commands wait for one, and each of those has a connection.
         let (parked, replies) = mpsc::unbounded_channel();
         tokio::spawn(release(partition.clone(), replies));
-        Shard { tools, partition, machine, position, waiting: HashMap::new(), tickets: 0, parked }
+        let waiting = HashMap::new();
+        let (stands_since, stood) = (None, Duration::ZERO);
+        Shard { tools, partition, machine, position, waiting, tickets: 0, parked, stands_since, stood }
     }
 
     async fn serve<T>(&mut self, commands: &mut mpsc::Receiver<Envelope<M>>, ready: impl FnOnce() -> T) -> Stop {
         let mut effects = Effects::default();
-        self.machine.loaded(self.now(), &mut effects);
+        let now = self.now();
+        self.machine.loaded(now, &mut effects);
         if let Err(stop) = self.keep(effects).await {
             return stop;
         }
@@ -119,15 +125,28 @@ impl<M: Machine> Shard<M> {
         }
     }
 
-    fn now(&self) -> Moment {
-        let Tools { clock, partitions, .. } = &*self.tools;
-        Moment { wall: partitions.dated_now(), proven: partitions.proven_now(), monotonic: clock.monotonic() }
+    fn now(&mut self) -> Moment {
+        let monotonic = self.machine_time();
+        let Tools { partitions, .. } = &*self.tools;
+        Moment { wall: partitions.dated_now(), proven: partitions.proven_now(), monotonic }
+    }
+
+    /// What timeouts go by. It stands still while there is no room: what is refused then can't be late. Else all whose joins
+    /// were refused would be thrown out in the moment in which there is room again.
+    fn machine_time(&mut self) -> Duration {
+        let now = self.tools.clock.monotonic();
+        if !self.tools.partitions.takes_appends() {
+            self.stands_since.get_or_insert(now);
+        } else if let Some(since) = self.stands_since.take() {
+            self.stood += now.saturating_sub(since);
+        }
+        self.stands_since.unwrap_or(now).saturating_sub(self.stood)
     }
 
     /// How long until the machine has something to do. Without room it does nothing: nobody is thrown out of a group
     /// whose state can't be kept.
-    fn rest(&self) -> Option<Duration> {
-        let rest = self.machine.due()?.saturating_sub(self.tools.clock.monotonic());
+    fn rest(&mut self) -> Option<Duration> {
+        let rest = self.machine.due()?.saturating_sub(self.machine_time());
         Some(if self.tools.partitions.takes_appends() { rest } else { rest.max(RETRY_PAUSE) })
     }
 
@@ -144,7 +163,8 @@ impl<M: Machine> Shard<M> {
         self.tickets += 1;
         self.waiting.insert(ticket, sender);
         let mut effects = Effects::default();
-        self.machine.command(self.now(), ticket, command, &mut effects);
+        let now = self.now();
+        self.machine.command(now, ticket, command, &mut effects);
         self.keep(effects).await
     }
 
@@ -153,7 +173,8 @@ impl<M: Machine> Shard<M> {
             return Ok(());
         }
         let mut effects = Effects::default();
-        self.machine.tick(self.now(), &mut effects);
+        let now = self.now();
+        self.machine.tick(now, &mut effects);
         self.keep(effects).await
     }
 

@@ -182,6 +182,31 @@ async fn nothing_is_told_before_it_is_durable_not_even_what_is_read() {
     assert_eq!((add.await.expect("no panic"), get.await.expect("no panic")), (Ok(1), Ok(1)));
 }
 
+/// The next machine knows what the last one wrote, also what was not durable yet when it began: that is answered later.
+#[tokio::test]
+async fn a_machine_that_is_loaded_anew_misses_nothing_that_is_on_its_way() {
+    let setup = Setup::over(Bench::new(9));
+    assert_eq!(setup.ask(Ask::Get("a")).await, Ok(0));
+    setup.bench.gated.close();
+    let add = {
+        let (coordinator, partition) = (setup.coordinator.clone(), setup.partition.clone());
+        tokio::spawn(async move { coordinator.ask(&partition, Ask::Add("a", 1)).await })
+    };
+    eventually(|| setup.partition.watermarks().end >= Offset(2)).await;
+    // More than a record may have: what the machine is now can't be kept.
+    assert_eq!(setup.ask(Ask::Much(1, 2 << 20)).await, Err(AskError::Unavailable));
+    tokio::time::sleep(WATCH * 5).await;
+    setup.bench.gated.open_gate();
+    assert_eq!(add.await.expect("no panic"), Ok(1));
+    let told = loop {
+        match setup.ask(Ask::Get("a")).await {
+            Err(AskError::Loading) => {}
+            told => break told,
+        }
+    };
+    assert_eq!(told, Ok(1), "it was answered");
+}
+
 #[tokio::test]
 async fn replies_may_come_with_a_tick() {
     let setup = Setup::over(Bench::new(3));
@@ -204,6 +229,26 @@ async fn a_full_disk_refuses_what_writes_and_nothing_else() {
     setup.store.tick();
     assert_eq!(setup.ask(Ask::Add("a", 1)).await, Ok(2));
     assert_eq!(setup.ask(Ask::Get("loads")).await, Ok(1), "it was never loaded anew");
+}
+
+/// Members whose joins are refused meanwhile have their time afterwards.
+#[tokio::test]
+async fn time_stands_still_while_the_disk_is_full() {
+    let setup = Setup::over(Bench::new(10));
+    let later = {
+        let (coordinator, partition) = (setup.coordinator.clone(), setup.partition.clone());
+        tokio::spawn(async move { coordinator.ask(&partition, Ask::Later(WATCH * 60)).await })
+    };
+    tokio::time::sleep(WATCH).await;
+    setup.bench.disk.set_capacity(512 << 10);
+    setup.store.tick();
+    tokio::time::sleep(WATCH * 64).await;
+    setup.bench.disk.set_capacity(64 << 20);
+    setup.store.tick();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(later.await.expect("no panic"), Ok(-1));
+    // It looks about once in a second.
+    assert!(begun.elapsed() >= WATCH * 30, "{:?} after there was room", begun.elapsed());
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// The most that a group's record may take: below what any reader of the topic takes at once.
 const GROUP_RECORD_BYTES_MAX: usize = 1_000_000;
 
-/// The most that the members of one group may say in all, while they join.
-const GROUP_METADATA_BYTES_MAX: usize = 8 << 20;
+/// The most that the members of one group may take in memory, with all that they say while they join.
+const GROUP_MEMBER_BYTES_MAX: usize = 8 << 20;
 
 /// Bytes of a name that goes into a record, which has room for 32,767: a member's id is its client's, a hyphen, and a UUID.
 const NAME_BYTES_MAX: usize = i16::MAX as usize - 64;
@@ -41,7 +41,7 @@ impl GroupMachine {
             size_max: usize::try_from(settings.members_max).unwrap_or(usize::MAX),
             initial_rebalance_delay: Duration::from_millis(settings.initial_rebalance_delay_ms),
             record_bytes_max: GROUP_RECORD_BYTES_MAX,
-            metadata_bytes_max: GROUP_METADATA_BYTES_MAX,
+            member_bytes_max: GROUP_MEMBER_BYTES_MAX,
         };
         let limits = Limits {
             metadata_max: usize::try_from(settings.offset_metadata_bytes_max).unwrap_or(usize::MAX),
@@ -91,8 +91,7 @@ impl GroupMachine {
         if let Err(error) = self.groups.check_delete_offsets(&request.group) {
             return Reply::DeleteOffsets(Err(error));
         }
-        let groups = &self.groups;
-        let is_subscribed = |topic: &str| groups.subscribed(&request.group, &topic.into(), subscription::topics);
+        let is_subscribed = self.groups.subscriptions(&request.group, subscription::topics);
         let (records, results) = self.offsets.delete(request, is_subscribed);
         written.extend(records);
         Reply::DeleteOffsets(Ok(results))

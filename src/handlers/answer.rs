@@ -61,7 +61,7 @@ pub(super) fn later(
     header: RequestHeader,
     work: impl Future<Output = Outcome> + Send + 'static,
 ) -> Answer {
-    let metrics = metrics.clone();
+    let (metrics, header) = (metrics.clone(), header.detached());
     Answer::later(async move {
         match finish(&metrics, &header, work.await) {
             Ok(body) => Reply::Body(body),

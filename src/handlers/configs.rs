@@ -3,6 +3,7 @@
 //! The metadata image is the truth; here is what follows from it, worked out once per change. A cached topic carries what
 //! it was worked out from, so nothing has to be invalidated in time.
 
+use super::topic_name;
 use crate::base::{NodeId, TopicId};
 use crate::log::LogSettings;
 use crate::metadata::{Configs as Overrides, Image, Topic};
@@ -13,6 +14,9 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// The largest batch of a coordinator: Kafka's default for `max.message.bytes`, so that any reader takes it.
+const COORDINATOR_BATCH_BYTES_MAX: u32 = 1_048_588;
 
 /// Most producers that a partition remembers.
 const PRODUCERS_PER_PARTITION_MAX: u32 = 20_000;
@@ -113,7 +117,7 @@ impl Configs {
             Layers { statics: &self.statics, cluster: &broker.altered_for_all, broker: &broker.altered_for_one };
         let settings = TopicSettings::resolve(&layers, &topic.configs);
         let effective = Arc::new(Effective {
-            log: Arc::new(log_settings(&settings, &broker.settings)),
+            log: Arc::new(of_topic(&topic.name, &settings, &broker.settings)),
             topic: settings,
             counters: self.metrics.topics.topic(&topic.name),
             own: topic.configs.clone(),
@@ -155,7 +159,23 @@ pub fn topic_log_settings(
     image: &Image,
     topic: &Topic,
 ) -> LogSettings {
-    log_settings(&TopicSettings::resolve(&layers(node, statics, image), &topic.configs), broker)
+    of_topic(&topic.name, &TopicSettings::resolve(&layers(node, statics, image), &topic.configs), broker)
+}
+
+/// As [`log_settings`]. A topic that coordinators write is not held to what protects topics from clients: a record that is
+/// refused stops every group of its partition. They bound their batches themselves, and date them by what may be ahead of a
+/// clock that was set back.
+fn of_topic(name: &str, settings: &TopicSettings, broker: &BrokerSettings) -> LogSettings {
+    let settings = log_settings(settings, broker);
+    if !topic_name::is_internal(name) {
+        return settings;
+    }
+    LogSettings {
+        max_message_bytes: settings.max_message_bytes.max(COORDINATOR_BATCH_BYTES_MAX),
+        timestamp_before_max_ms: i64::MAX,
+        timestamp_after_max_ms: i64::MAX,
+        ..settings
+    }
 }
 
 /// What a log is told of its topic's settings.

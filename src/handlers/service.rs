@@ -2,7 +2,7 @@
 
 use super::answer::{later, ready, to_the_end};
 use super::aside::Aside;
-use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer};
+use super::call::{Answer, Close, CloseReason, ConnectionId, Dispatch, Peer, Reply};
 use super::config_resources::TOPIC;
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
@@ -25,6 +25,7 @@ use crate::wire::api_versions::ApiVersionsResponse;
 use crate::wire::{Api, DecodeError, ErrorCode, HeaderError, Problem, Request, RequestHeader};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 /// Tells the size and the free bytes of the file system that holds the data. May block on the disk.
 pub type SpaceProbe = Box<dyn Fn() -> Space + Send + Sync>;
@@ -176,7 +177,7 @@ impl Desk {
             | Request::LeaveGroup(_)
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
-            | Request::DeleteGroups(_) => self.ask_groups(peer, header, request),
+            | Request::DeleteGroups(_) => begun(self.ask_groups(peer, header, request)),
         }
     }
 
@@ -269,8 +270,8 @@ impl Desk {
                 Request::OffsetCommit(request) => offset_commit::answer(&groups, &image, &head, &request).await,
                 Request::OffsetFetch(request) => offset_fetch::answer(&groups, &image, &head, &request).await,
                 Request::OffsetDelete(request) => offset_delete::answer(&groups, &image, &head, &request).await,
-                Request::JoinGroup(request) => join_group::answer(&groups, &peer, &head, &request).await,
-                Request::SyncGroup(request) => sync_group::answer(&groups, &head, &request).await,
+                Request::JoinGroup(request) => join_group::answer(&groups, &peer, head, request).await,
+                Request::SyncGroup(request) => sync_group::answer(&groups, &peer, head, request).await,
                 Request::Heartbeat(request) => heartbeat::answer(&groups, &head, &request).await,
                 Request::LeaveGroup(request) => leave_group::answer(&groups, &head, &request).await,
                 Request::DescribeGroups(request) => describe_groups::answer(&groups, &head, &request).await,
@@ -298,6 +299,20 @@ impl Desk {
         let (name, version) = software.as_ref().map_or(("?", "?"), |it| (&it.name, &it.version));
         tracing::warn!(connection = %peer.id, remote = %peer.remote, software = name, version, %error, "request refused");
         Answer::Close(Close::new(reason, error.to_string()))
+    }
+}
+
+/// Begins with what is left for later before the connection's next request starts: coordinators take what a client asks in
+/// its order, also when a long request is worked on aside and a short one follows it.
+fn begun(answer: Answer) -> Answer {
+    let Answer::Later(mut future) = answer else { return answer };
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Reply::Body(body)) => Answer::Ready(body),
+        Poll::Ready(Reply::Throttled(body, time)) => Answer::Throttled(body, time),
+        Poll::Ready(Reply::Silent) => Answer::Silent,
+        Poll::Ready(Reply::Close(close)) => Answer::Close(close),
+        // Whoever waits for the answer looks again first.
+        Poll::Pending => Answer::Later(future),
     }
 }
 

@@ -50,6 +50,11 @@ pub enum HeaderError {
 }
 
 impl RequestHeader {
+    /// What an answer needs of it: holds no slice of the frame, whose memory goes back before the answer is there.
+    pub fn detached(self) -> RequestHeader {
+        RequestHeader { client_id: None, ..self }
+    }
+
     /// Splits a frame (without its length) into header and body.
     pub fn decode(frame: Bytes) -> Result<(RequestHeader, Bytes), HeaderError> {
         let mut reader = Reader::new(frame, At { version: 1, flexible: false });

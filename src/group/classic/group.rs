@@ -40,7 +40,8 @@ pub(super) struct Group {
     pub(super) joins: usize,
     /// How many members support a protocol; none is not listed.
     support: BTreeMap<Name, usize>,
-    pub(super) metadata_bytes: usize,
+    /// What the members take in memory.
+    pub(super) bytes: usize,
     /// Whether a member came during the wait of the first rebalance.
     pub(super) new_member_added: bool,
     pub(super) initial: Option<Initial>,
@@ -63,7 +64,7 @@ impl Group {
             pending_sync: BTreeSet::new(),
             joins: 0,
             support: BTreeMap::new(),
-            metadata_bytes: 0,
+            bytes: 0,
             new_member_added: false,
             initial: None,
         }
@@ -112,7 +113,7 @@ impl Group {
         for (name, _) in &member.protocols {
             *self.support.entry(name.clone()).or_default() += 1;
         }
-        self.metadata_bytes += member.metadata_bytes();
+        self.bytes += member.bytes();
         self.joins += usize::from(member.join.is_some());
         let before = self.members.insert(member.id.clone(), member);
         debug_assert!(before.is_none(), "a member is added once");
@@ -128,7 +129,7 @@ impl Group {
                 }
             }
         }
-        self.metadata_bytes -= member.metadata_bytes();
+        self.bytes -= member.bytes();
         self.joins -= usize::from(member.join.is_some());
         Some(member)
     }

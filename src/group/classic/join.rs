@@ -92,10 +92,13 @@ impl Step<'_> {
     }
 
     fn has_room_for(&self, request: &Join) -> bool {
+        let said = metadata_bytes(&request.protocols);
         let holder = request.instance.as_ref().and_then(|instance| self.group.statics.get(instance));
-        let before = self.group.members.get(holder.unwrap_or(&request.member)).map_or(0, Member::metadata_bytes);
-        let said = self.group.metadata_bytes - before + metadata_bytes(&request.protocols);
-        said <= self.settings.metadata_bytes_max
+        let before = self.group.members.get(holder.unwrap_or(&request.member));
+        // Its id may be longer by a number than what it is made of.
+        let more = before.map_or_else(|| Member::new(request.client_id.clone(), request).bytes(), |_| said);
+        let bytes = self.group.bytes - before.map_or(0, Member::metadata_bytes) + more;
+        bytes <= self.settings.member_bytes_max
     }
 
     fn join_new(&mut self, ticket: Ticket, request: &Join, fresh: Name) {

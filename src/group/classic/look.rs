@@ -70,10 +70,12 @@ impl Groups {
         Some(topics)
     }
 
-    /// Whether the group is subscribed to the topic. Consumers whose topics are not known may be.
-    pub fn subscribed(&self, group: &Name, topic: &Name, parse: ParseTopics) -> bool {
+    /// Says of topics whether the group is subscribed to them: what the members said is read once. Consumers whose topics
+    /// are not known may be subscribed to any.
+    pub fn subscriptions(&self, group: &Name, parse: ParseTopics) -> impl Fn(&str) -> bool + use<> {
         let consumers = self.groups.get(group).is_some_and(Group::uses_consumer_protocol);
-        self.subscribed_topics(group, parse).map_or(consumers, |topics| topics.contains(topic))
+        let topics = self.subscribed_topics(group, parse);
+        move |topic| topics.as_ref().map_or(consumers, |topics| topics.contains(topic))
     }
 }
 

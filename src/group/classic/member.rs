@@ -3,7 +3,11 @@
 use crate::coordinator::machine::Ticket;
 use crate::group::command::{Join, Name};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::time::Duration;
+
+/// What a member takes beside its names and what it says: itself, its places in the group, and its timer.
+const MEMBER_BYTES: usize = 512;
 
 /// What Kafka's `ClassicGroupMember` is.
 #[derive(Clone, Debug)]
@@ -52,6 +56,13 @@ impl Member {
         self.protocols == each_once(protocols)
     }
 
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let instance = self.instance.as_ref().map_or(0, |instance| instance.len());
+        let names = self.id.len() + instance + self.client_id.len() + self.client_host.len();
+        MEMBER_BYTES + names + self.metadata_bytes()
+    }
+
     pub(super) fn metadata_bytes(&self) -> usize {
         metadata_bytes(&self.protocols)
     }
@@ -64,13 +75,8 @@ impl Member {
 
 /// Protocols without repeated names: one that counts twice would look as if supported by more than all members.
 pub(super) fn each_once(protocols: &[(Name, Bytes)]) -> Vec<(Name, Bytes)> {
-    let mut once: Vec<(Name, Bytes)> = Vec::with_capacity(protocols.len());
-    for protocol in protocols {
-        if !once.iter().any(|(name, _)| *name == protocol.0) {
-            once.push(protocol.clone());
-        }
-    }
-    once
+    let mut seen = HashSet::with_capacity(protocols.len());
+    protocols.iter().filter(|(name, _)| seen.insert(name)).cloned().collect()
 }
 
 pub(super) fn metadata_bytes(protocols: &[(Name, Bytes)]) -> usize {

@@ -57,9 +57,9 @@ pub struct Settings {
     pub initial_rebalance_delay: Duration,
     /// The longest record that a group may need.
     pub record_bytes_max: usize,
-    /// The most that the members of a group may say in all, over all protocols: bounds what a group takes in memory
-    /// before it is ever written.
-    pub metadata_bytes_max: usize,
+    /// The most that the members of a group may take in memory, with their names and what they say for all protocols: a
+    /// group is bounded before it is ever written.
+    pub member_bytes_max: usize,
 }
 
 impl Default for Settings {
@@ -71,7 +71,7 @@ impl Default for Settings {
             size_max: i32::MAX as usize,
             initial_rebalance_delay: Duration::from_secs(3),
             record_bytes_max: 1 << 20,
-            metadata_bytes_max: 8 << 20,
+            member_bytes_max: 8 << 20,
         }
     }
 }

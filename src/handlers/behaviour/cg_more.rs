@@ -4,8 +4,8 @@ use super::cg::*;
 use super::cg_offsets::*;
 use super::*;
 use futures_util::future::join_all;
-use kafka_protocol::messages::OffsetFetchRequest;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::{JoinGroupRequest, OffsetFetchRequest, SyncGroupRequest};
 
 #[tokio::test]
 async fn cg_2_an_older_join_that_waits_is_fenced() {
@@ -142,4 +142,139 @@ async fn cg_15_long_metadata_are_refused_for_their_partition() {
         let expected = vec![told("t", 0, 1, -1, &most), told("t", 2, 1, -1, &wide), told("t", 3, 1, -1, "")];
         assert_eq!(fetch(&broker, 8, &[group], None).await, [expected]);
     }
+}
+
+/// A frame whose memory says when it was given back.
+struct Charged(Bytes, #[expect(dead_code, reason = "it is dropped")] Arc<()>);
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Else members that wait for others keep these from being read: the memory of frames is one budget.
+#[tokio::test]
+async fn cg_6_who_waits_for_others_holds_no_memory_of_frames() {
+    let broker = Broker::with(&QUICK).await;
+    let members = stable(&broker, "g", 2).await;
+    let held = Arc::new(());
+    let charged = |frame: Bytes| Bytes::from_owner(Charged(frame, held.clone()));
+    let joining = frame(JoinGroupRequest::KEY, 9, &join("g", &members[0]));
+    let first = tokio::spawn(body(broker.send(charged(joining)).await));
+    let other = broker.pending(9, &join("g", &id(&broker, "g").await)).await;
+    becomes(&broker, "g", "PreparingRebalance").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!first.is_finished(), "one is missing");
+    assert_eq!(Arc::strong_count(&held), 1, "a join that waits");
+
+    let last = broker.call(9, &join("g", &members[1])).await;
+    let first = decode::<JoinGroupRequest>(9, first.await.expect("no panic").expect("the connection stays open"));
+    let other = other.end().await;
+    let joined = [first, other, last];
+    let follower = joined.iter().find(|one| one.leader != one.member_id).expect("two of them");
+    let syncing = frame(SyncGroupRequest::KEY, 5, &sync("g", &follower.member_id, follower.generation_id));
+    let synced = tokio::spawn(body(broker.send(charged(syncing)).await));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!synced.is_finished(), "the leader did not assign yet");
+    assert_eq!(Arc::strong_count(&held), 1, "a sync that waits");
+}
+
+/// A rebalance may take minutes, a stop must not.
+#[tokio::test]
+async fn cg_6_a_stop_does_not_wait_for_members() {
+    let broker = Broker::with(&QUICK).await;
+    let members = stable(&broker, "g", 2).await;
+    let joining = broker.pending(9, &join("g", &members[0])).await;
+    let (first, second) = (id(&broker, "h").await, id(&broker, "h").await);
+    let joined = together(&broker, &[join("h", &first), join("h", &second)]).await;
+    let follower = joined.iter().find(|one| one.leader != one.member_id).expect("one of two");
+    let mut syncing = broker.pending(5, &sync("h", &follower.member_id, follower.generation_id)).await;
+    syncing.waits(Duration::from_millis(50)).await;
+    broker.stop.stop();
+    let told = tokio::time::timeout(Duration::from_secs(5), async { (joining.end().await, syncing.end().await) });
+    let (joined, synced) = told.await.expect("the stop is not held up");
+    assert_eq!(code(joined.error_code), ErrorCode::CoordinatorNotAvailable);
+    assert_eq!(joined.member_id.as_str(), members[0], "with which it joins after the stop");
+    assert_eq!(code(synced.error_code), ErrorCode::CoordinatorNotAvailable);
+}
+
+/// What is written is dated by proven time then, which may be hours ahead.
+#[tokio::test]
+async fn cg_13_commits_are_kept_while_the_clock_is_behind() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    broker.clock.set_wall(Timestamp(1_800_000_000_000));
+    broker.store.tick();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 1).await, NONE);
+    broker.clock.set_wall(Timestamp(1_800_000_000_000 - 3 * 3_600_000));
+    broker.store.tick();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 2).await, NONE);
+    assert_eq!(offset(&broker, "g", 0).await, 2);
+}
+
+/// `message.max.bytes` is for clients' batches: a coordinator whose record is refused could serve none of its groups.
+#[tokio::test]
+async fn cg_13_a_small_message_max_bytes_does_not_stop_groups() {
+    let broker = Broker::with(&[("message.max.bytes", "500")]).await;
+    broker.create("t", 1, &[]).await;
+    let long = "x".repeat(4_000);
+    let told = commit_all(&broker, 8, ("g", -1, ""), &[("t", &[(0, 7, -1, Some(&long))])]).await;
+    assert_eq!(told, [NONE]);
+    assert_eq!(fetch(&broker, 8, &["g"], None).await, [[self::told("t", 0, 7, -1, &long)]]);
+}
+
+/// A commit of many partitions is worked on aside, where it may have to wait for others.
+#[tokio::test]
+async fn cg_13_a_short_commit_does_not_overtake_a_long_one() {
+    let broker = Broker::start().await;
+    broker.create("t", 6_000, &[]).await;
+    let everything: Vec<_> = (0..6_000).map(|partition| (partition, 1, -1, None)).collect();
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 0).await, NONE);
+    for round in 0..5 {
+        // As the server has them: begun in order, all at once.
+        let answers = futures_util::stream::FuturesUnordered::new();
+        for commits in [&everything[..], &[(0, 2, -1, None)]] {
+            let frame = commit_frame(&broker, 8, ("g", -1, ""), &[("t", commits)]);
+            answers.push(committed(8, broker.send(frame).await));
+        }
+        let told = futures_util::StreamExt::collect::<Vec<_>>(answers).await.concat();
+        assert!(told.len() == 6_001 && told.iter().all(|code| *code == NONE));
+        assert_eq!(offset(&broker, "g", 0).await, 2, "round {round}");
+    }
+}
+
+/// Else a request of a megabyte asks for an answer of a gigabyte.
+#[tokio::test]
+async fn cg_9_what_is_asked_for_twice_is_told_once() {
+    let broker = Broker::start().await;
+    broker.create("t", 1, &[]).await;
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 5).await, NONE);
+    for version in [1, 7, 8, 10] {
+        let told = fetch(&broker, version, &["g"], Some(&[("t", &[0; 1_000]), ("t", &[0])])).await;
+        assert_eq!(told, [[self::told("t", 0, 5, -1, "")]], "version {version}");
+    }
+    let again = OffsetFetchRequestGroup::default().with_group_id(group_id("g")).with_topics(None);
+    let told = broker.call(8, &OffsetFetchRequest::default().with_groups(vec![again; 3])).await;
+    let told: Vec<_> = told.groups.iter().map(|group| (group.topics.len(), code(group.error_code))).collect();
+    assert_eq!(told, [(1, NONE), (0, ErrorCode::InvalidRequest), (0, ErrorCode::InvalidRequest)]);
+
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id("g"); 1_000]);
+    assert_eq!(broker.call(6, &request).await.groups.len(), 1);
+}
+
+/// The groups were not told of the deletion, as when the disk was full.
+#[tokio::test]
+async fn cg_9_offsets_of_an_earlier_topic_of_the_name_are_not_told() {
+    let broker = Broker::start().await;
+    let id = broker.create("t", 1, &[]).await;
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 5).await, NONE);
+    broker.metadata.commit(vec![Change::DeleteTopic { id }]).await.expect("it is there");
+    broker.create("t", 1, &[]).await;
+    for version in [2, 7, 8, 9] {
+        assert_eq!(fetch(&broker, version, &["g"], None).await.concat(), [], "all, version {version}");
+    }
+    assert_eq!(offset(&broker, "g", 0).await, -1);
+    assert_eq!(commit(&broker, 8, ("g", -1, ""), 1).await, NONE);
+    assert_eq!(fetch(&broker, 8, &["g"], None).await, [[told("t", 0, 1, -1, "")]]);
 }

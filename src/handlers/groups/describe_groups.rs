@@ -1,6 +1,7 @@
 //! DescribeGroups (15), versions 0-6. KIP-345 (static members), KIP-430 (operations), KIP-1043 (unknown groups).
 //!
 //! - CG-14: an unknown group is told GROUP_ID_NOT_FOUND from version 6 on; before that it is a dead one without members.
+//! - A group that is named twice is described once: what its members said may be megabytes.
 
 use super::{Groups, name, state};
 use crate::group::GroupError;
@@ -13,6 +14,7 @@ use futures_util::future::join_all;
 use kafka_protocol::messages::describe_groups_response::{
     DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
+use std::collections::HashSet;
 
 /// From here on operations are told.
 const OPERATIONS_SINCE: i16 = 3;
@@ -31,7 +33,9 @@ pub(in crate::handlers) async fn answer(
     header: &RequestHeader,
     request: &DescribeGroupsRequest,
 ) -> Outcome {
-    let asked = request.groups.iter().map(async |group| {
+    let mut seen = HashSet::new();
+    let once = request.groups.iter().filter(|group| seen.insert(group.clone()));
+    let asked = once.map(async |group| {
         let described = match groups.ask(&group, Command::Describe(name(&group))).await {
             Ok(Reply::Describe(Ok(found))) => told(header.version, found),
             Ok(Reply::Describe(Err(GroupError::GroupIdNotFound))) => unknown(header.version, &group),

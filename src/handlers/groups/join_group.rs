@@ -4,11 +4,12 @@
 //! - CG-1: from version 4 on a member without an id is told MEMBER_ID_REQUIRED and the id to come back with, unless it is
 //!   static.
 //! - Version 0 has one timeout for both.
-//! - The answer comes when the join phase of the group ends: as late as its slowest member.
+//! - The answer comes when the join phase of the group ends: as late as its slowest member, but not later than the broker's
+//!   stop. Until then nothing of the request's frame is held: else its memory would run out with the members that are to come.
 
-use super::{Groups, name, names};
+use super::{Groups, name, names, unless_stopping};
 use crate::group::GroupError;
-use crate::group::command::{Command, Join, JoinReply, Reply};
+use crate::group::command::{Command, Join, JoinReply, Name, Reply};
 use crate::handlers::answer::{Outcome, done, text};
 use crate::handlers::call::Peer;
 use crate::handlers::errors;
@@ -37,10 +38,14 @@ const SKIP_ASSIGNMENT_SINCE: i16 = 9;
 pub(in crate::handlers) async fn answer(
     groups: &Groups,
     peer: &Peer,
-    header: &RequestHeader,
-    request: &JoinGroupRequest,
+    header: RequestHeader,
+    request: JoinGroupRequest,
 ) -> Outcome {
-    let reply = match groups.ask(&request.group_id, Command::Join(join(peer, header, request))).await {
+    let join = join(peer, &header, &request);
+    drop(request);
+    let header = header.detached();
+    let (group, member) = (join.group.clone(), join.member.clone());
+    let reply = match unless_stopping(peer, groups.ask(&group, Command::Join(join))).await {
         Ok(Reply::Join(reply)) => Ok(reply),
         Ok(other) => unreachable!("a join is answered with {other:?}"),
         Err(code) => Err(code),
@@ -50,9 +55,9 @@ pub(in crate::handlers) async fn answer(
             let code = reply.error.map_or(ErrorCode::None, errors::of_group);
             (reply, code)
         }
-        Err(code) => (nothing(request), code),
+        Err(code) => (nothing(member), code),
     };
-    done(header, &response(header.version, reply, code), code)
+    done(&header, &response(header.version, reply, code), code)
 }
 
 fn join(peer: &Peer, header: &RequestHeader, request: &JoinGroupRequest) -> Join {
@@ -81,7 +86,7 @@ fn join(peer: &Peer, header: &RequestHeader, request: &JoinGroupRequest) -> Join
 }
 
 /// What is told when the group was not asked.
-fn nothing(request: &JoinGroupRequest) -> JoinReply {
+fn nothing(member: Name) -> JoinReply {
     JoinReply {
         error: Some(GroupError::CoordinatorNotAvailable),
         generation: -1,
@@ -89,7 +94,7 @@ fn nothing(request: &JoinGroupRequest) -> JoinReply {
         protocol: None,
         leader: "".into(),
         skip_assignment: false,
-        member: name(&request.member_id),
+        member,
         members: Vec::new(),
     }
 }

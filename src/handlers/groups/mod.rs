@@ -22,8 +22,10 @@ pub(super) mod sync_group;
 
 pub use place::Groups;
 
-use crate::group::command::{GroupState, Name};
-use crate::wire::Str;
+use super::call::Peer;
+use crate::group::command::{GroupState, Name, Reply};
+use crate::wire::{ErrorCode, Str};
+use std::future::Future;
 
 /// A copy of a name: groups hold no network buffer.
 fn name(name: &Str) -> Name {
@@ -33,6 +35,18 @@ fn name(name: &Str) -> Name {
 /// As [`name`]; none is empty.
 fn names(name: Option<&str>) -> Name {
     name.unwrap_or_default().into()
+}
+
+/// What waits for other members does not hold up the broker's stop: the client is told to look for its coordinator.
+async fn unless_stopping(
+    peer: &Peer,
+    asked: impl Future<Output = Result<Reply, ErrorCode>>,
+) -> Result<Reply, ErrorCode> {
+    tokio::select! {
+        biased;
+        reply = asked => reply,
+        () = peer.stopping.begun() => Err(ErrorCode::CoordinatorNotAvailable),
+    }
 }
 
 /// Kafka's name for a state.

@@ -4,6 +4,8 @@
 //! - CG-9: from version 8 on there is an answer for each group; metadata and epoch come back as they were kept.
 //! - CG-10: of a group that is not known every offset is -1, without an error.
 //! - No topics at all (null, from version 2 on) means all that were kept.
+//! - A partition that is named twice is told once, and a group that is named twice an error: an answer is bounded by what
+//!   there is, not by how often it is asked for.
 
 use super::{Groups, name};
 use crate::base::{PartitionIndex, TopicId};
@@ -20,6 +22,7 @@ use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
+use std::collections::HashSet;
 
 /// From here on the whole has an error of its own.
 const GROUP_ERROR_SINCE: i16 = 2;
@@ -41,6 +44,8 @@ struct Asked {
     member_epoch: i32,
     /// None for all.
     topics: Option<Vec<AskedTopic>>,
+    /// Whether the request has named the group before.
+    is_repeated: bool,
 }
 
 struct AskedTopic {
@@ -91,31 +96,31 @@ pub(in crate::handlers) async fn answer(
 
 fn asked(version: i16, request: &OffsetFetchRequest) -> Vec<Asked> {
     if version >= GROUPS_SINCE {
+        let mut seen = HashSet::new();
         let groups = request.groups.iter();
         return groups
             .map(|group| Asked {
-                topics: group.topics.as_ref().map(|topics| {
-                    let topics = topics.iter();
-                    let topic = |topic: OffsetFetchTopic| AskedTopic {
-                        name: topic.name,
-                        id: topic.topic_id,
-                        partitions: topic.partition_indexes.iter().collect(),
-                    };
-                    topics.map(topic).collect()
-                }),
+                topics: group.topics.as_ref().map(|topics| each_once(topics.iter())),
+                is_repeated: !seen.insert(group.group_id.clone()),
                 member: group.member_id.as_ref().map(name),
                 member_epoch: group.member_epoch,
                 group: group.group_id,
             })
             .collect();
     }
-    let topic = |topic: OffsetFetchTopic| AskedTopic {
-        name: topic.name,
-        id: TopicId::ZERO,
-        partitions: topic.partition_indexes.iter().collect(),
+    let topics = request.topics.as_ref().map(|topics| each_once(topics.iter()));
+    vec![Asked { group: request.group_id.clone(), member: None, member_epoch: -1, topics, is_repeated: false }]
+}
+
+/// The topics without partitions that were named before.
+fn each_once(topics: impl Iterator<Item = OffsetFetchTopic>) -> Vec<AskedTopic> {
+    let mut seen = HashSet::new();
+    let once = |OffsetFetchTopic { name, topic_id: id, partition_indexes }| {
+        let partitions =
+            partition_indexes.iter().filter(|index| seen.insert((Str::clone(&name), id, *index))).collect();
+        AskedTopic { name, id, partitions }
     };
-    let topics = request.topics.as_ref().map(|topics| topics.iter().map(topic).collect());
-    vec![Asked { group: request.group_id.clone(), member: None, member_epoch: -1, topics }]
+    topics.map(once).collect()
 }
 
 /// What a group kept, in the order asked for.
@@ -126,6 +131,9 @@ async fn fetch(
     require_stable: bool,
     asked: &Asked,
 ) -> Result<Vec<ToldTopic>, ErrorCode> {
+    if asked.is_repeated {
+        return Err(ErrorCode::InvalidRequest);
+    }
     let known = |topic: &AskedTopic| match by_id {
         true => image.topic_by_id(topic.id).map(|found| found.name.clone()),
         false => Some(name(&topic.name)),
@@ -153,7 +161,8 @@ async fn fetch(
     };
     Ok(match &asked.topics {
         Some(topics) => in_order(topics, kept, |topic| known(topic).is_some()),
-        None => all(image, by_id, kept),
+        // As of now: an offset may have been committed for a topic that is younger than the request.
+        None => all(&groups.topics().image(), by_id, kept),
     })
 }
 
@@ -171,12 +180,14 @@ fn in_order(topics: &[AskedTopic], kept: Vec<FetchedOffset>, is_known: impl Fn(&
     told
 }
 
-/// Everything there is, by topic. A topic that is gone has no id to be named by.
+/// Everything there is, by topic. A topic that is gone has no id to be named by, and what was committed for it is not told
+/// of another that has its name since.
 fn all(image: &Image, by_id: bool, kept: Vec<FetchedOffset>) -> Vec<ToldTopic> {
     let mut told: Vec<ToldTopic> = Vec::new();
     for offset in kept {
         let id = image.topic(&offset.topic).map(|topic| topic.id);
-        if by_id && id.is_none() {
+        let is_of_another = !offset.topic_id.is_zero() && id.is_some_and(|id| id != offset.topic_id);
+        if is_of_another || by_id && id.is_none() {
             continue;
         }
         if told.last().is_none_or(|last| last.name.as_str() != &*offset.topic) {

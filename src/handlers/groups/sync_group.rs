@@ -1,11 +1,13 @@
 //! SyncGroup (14), versions 0-5. KIP-345 (static members), KIP-559 (protocol).
 //!
-//! - The leader brings the assignments; everybody else waits for them.
+//! - The leader brings the assignments; everybody else waits for them, but not longer than until the broker's stop. Nothing
+//!   of the request's frame is held meanwhile.
 //! - From version 5 on a member says which protocol it means; without that it is told INCONSISTENT_GROUP_PROTOCOL.
 
-use super::{Groups, name};
+use super::{Groups, name, unless_stopping};
 use crate::group::command::{Command, Reply, Sync};
 use crate::handlers::answer::{Outcome, done, text};
+use crate::handlers::call::Peer;
 use crate::handlers::errors;
 use crate::wire::requests::SyncGroupRequest;
 use crate::wire::{ErrorCode, RequestHeader};
@@ -17,15 +19,20 @@ const PROTOCOL_SINCE: i16 = 5;
 
 pub(in crate::handlers) async fn answer(
     groups: &Groups,
-    header: &RequestHeader,
-    request: &SyncGroupRequest,
+    peer: &Peer,
+    header: RequestHeader,
+    request: SyncGroupRequest,
 ) -> Outcome {
+    let header = header.detached();
     let mut response = SyncGroupResponse::default();
     let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
     let code = if header.version >= PROTOCOL_SINCE && !names_protocol {
         ErrorCode::InconsistentGroupProtocol
     } else {
-        match groups.ask(&request.group_id, Command::Sync(sync(request))).await {
+        let sync = sync(&request);
+        drop(request);
+        let group = sync.group.clone();
+        match unless_stopping(peer, groups.ask(&group, Command::Sync(sync))).await {
             Ok(Reply::Sync(Ok(reply))) => {
                 if header.version >= PROTOCOL_SINCE {
                     response.protocol_type = reply.protocol_type.map(|kind| text(&*kind));
@@ -40,7 +47,7 @@ pub(in crate::handlers) async fn answer(
         }
     };
     response.error_code = code.code();
-    done(header, &response, code)
+    done(&header, &response, code)
 }
 
 fn sync(request: &SyncGroupRequest) -> Sync {

@@ -70,8 +70,8 @@ impl World {
             let until = |id: &Name| (id.clone(), pending.get(id).copied().unwrap_or(now));
             self.watch.pending = group.pending_join.iter().map(until).collect();
             assert_eq!(group.joins, self.watch.members.values().filter(|member| member.joins).count(), "joins counted");
-            let said: usize = group.members.values().map(|member| member.metadata_bytes()).sum();
-            assert_eq!(group.metadata_bytes, said, "bytes counted");
+            let said: usize = group.members.values().map(|member| member.bytes()).sum();
+            assert_eq!(group.bytes, said, "bytes counted");
             let led = group.leader.as_ref().is_some_and(|leader| group.members.contains_key(leader));
             assert_eq!(led, !group.members.is_empty(), "a group with members has a leader among them");
         }

@@ -90,22 +90,22 @@ fn offsets_of_consumers_may_be_deleted_but_for_subscribed_topics() {
     let group = name(GROUP);
     let mut bench = Bench::plain();
     assert_eq!(bench.groups.check_delete_offsets(&group), Err(GroupError::GroupIdNotFound));
-    assert!(!bench.groups.subscribed(&group, &name("topics"), parse));
+    assert!(!bench.groups.subscriptions(&group, parse)("topics"));
     let members = bench.stable(1);
     assert_eq!(bench.groups.check_delete_offsets(&group), Ok(()));
-    assert!(bench.groups.subscribed(&group, &name("topics"), parse));
-    assert!(!bench.groups.subscribed(&group, &name("others"), parse));
+    assert!(bench.groups.subscriptions(&group, parse)("topics"));
+    assert!(!bench.groups.subscriptions(&group, parse)("others"));
     // what can't be read may be any topic
     let strange = Join { protocols: vec![(name("range"), Bytes::from_static(b"?"))], ..join(&members[0]) };
     bench.join(strange);
-    assert!(bench.groups.subscribed(&group, &name("others"), parse));
+    assert!(bench.groups.subscriptions(&group, parse)("others"));
     bench.leave(&[(&members[0], None)]);
-    assert!(!bench.groups.subscribed(&group, &name("topics"), parse));
+    assert!(!bench.groups.subscriptions(&group, parse)("topics"));
 
     let id = bench.id();
     let ticket = bench.join(Join { protocol_type: name("connect"), ..join(&id) });
     bench.pass(ms(9_000));
     bench.assign(&[ticket]);
     assert_eq!(bench.groups.check_delete_offsets(&group), Err(GroupError::NonEmptyGroup));
-    assert!(!bench.groups.subscribed(&group, &name("topics"), parse));
+    assert!(!bench.groups.subscriptions(&group, parse)("topics"));
 }

@@ -86,7 +86,7 @@ fn a_static_member_that_returns_with_too_much_is_as_it_was() {
 
 #[test]
 fn what_members_say_is_bounded_before_it_is_kept() {
-    let mut bench = Bench::new(Settings { metadata_bytes_max: 10_000, ..Settings::default() });
+    let mut bench = Bench::new(Settings { member_bytes_max: 10_000, ..Settings::default() });
     let saying = |member: &str, bytes| Join {
         protocols: vec![(name("range"), Bytes::from(vec![7; bytes]))],
         requires_known_member_id: false,
@@ -101,4 +101,34 @@ fn what_members_say_is_bounded_before_it_is_kept() {
     // its own words of before do not count
     let again = bench.join(saying(&member, 9_000));
     assert_eq!(bench.joined(again).generation, 2);
+}
+
+/// Each says next to nothing, under a long name; or nothing at all.
+#[test]
+fn members_are_bounded_also_by_their_names_and_number() {
+    for client in ["x".repeat(2_000), String::new()] {
+        let mut bench = Bench::new(Settings { member_bytes_max: 100_000, ..Settings::default() });
+        let newcomer = || Join { client_id: name(&client), requires_known_member_id: false, ..join("") };
+        let joins: Vec<Ticket> = (0..300).map(|_| bench.join(newcomer())).collect();
+        let refused = joins.iter().filter(|ticket| !bench.waits(**ticket)).count();
+        assert!((100..300).contains(&refused), "{refused} of those with {} letters", client.len());
+        assert_eq!(bench.join_error(joins[299]), Some(GroupError::StateTooLarge));
+        assert!(bench.waits(joins[0]), "who is in stays in");
+    }
+}
+
+/// What members said is read once, however many topics are asked about: a thousand members may say a thousand topics each.
+#[test]
+fn subscriptions_are_read_once_for_many_topics() {
+    use std::cell::Cell;
+    thread_local!(static READ: Cell<usize> = const { Cell::new(0) });
+    fn parse(_: &[u8]) -> Option<Vec<Name>> {
+        READ.set(READ.get() + 1);
+        Some(vec![name("topic 7")])
+    }
+    let mut bench = Bench::plain();
+    bench.stable(3);
+    let is_subscribed = bench.groups.subscriptions(&name(GROUP), parse);
+    let found = (0..1_000).filter(|number| is_subscribed(&format!("topic {number}"))).count();
+    assert_eq!((found, READ.get()), (1, 3));
 }
