@@ -177,6 +177,9 @@ impl Desk {
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
             | Request::DeleteGroups(_) => self.ask_groups(peer, header, request),
+            Request::UpdateFeatures(_) | Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
+                unreachable!("not served yet: no header of {} is let through", header.api)
+            }
         }
     }
 
@@ -257,6 +260,9 @@ impl Desk {
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
             | Request::DeleteGroups(_) => unreachable!("asked of a group"),
+            Request::UpdateFeatures(_) | Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
+                unreachable!("not served yet")
+            }
         }
     }
 
