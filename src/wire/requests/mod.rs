@@ -7,7 +7,7 @@
 //! - [`groups`]: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. [`group_offsets`]: OffsetCommit, OffsetFetch, OffsetDelete.
 //!   [`group_admin`]: DescribeGroups, ListGroups, DeleteGroups. [`consumer_groups`]: ConsumerGroupHeartbeat,
 //!   ConsumerGroupDescribe.
-//! - [`features`]: UpdateFeatures.
+//! - UpdateFeatures: [`features`].
 //! - [`caps`]: the most elements of each kind of array.
 //!
 //! Produce and Fetch are declared beside their answers, in [`super::produce`] and [`super::fetch`].
