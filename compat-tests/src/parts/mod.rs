@@ -10,6 +10,7 @@ pub mod features;
 pub mod figures;
 pub mod groups;
 pub mod hostile;
+pub mod offsets_topic;
 pub mod retention;
 pub mod shippers;
 pub mod tools;
@@ -77,6 +78,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("tools", tools::part),
     ("groups", groups::part),
     ("group-chaos", groups::chaos::part),
+    ("offsets-topic", offsets_topic::part),
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),
