@@ -11,6 +11,7 @@ pub mod features;
 pub mod figures;
 pub mod groups;
 pub mod hostile;
+pub mod offsets_topic;
 pub mod retention;
 pub mod shippers;
 pub mod tools;
@@ -80,6 +81,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("groups", groups::part),
     ("group-tools", groups::tools::part),
     ("group-chaos", groups::chaos::part),
+    ("offsets-topic", offsets_topic::part),
     ("answers", answers::part),
     ("hostile", hostile::part),
     ("chaos", chaos::part),

@@ -30,6 +30,9 @@ impl Groups {
         }
         self.ensure(&request.group);
         let Some(mut step) = self.step(&request.group, now, out) else { return };
+        if is_new {
+            step.group.state_since = Some(now.wall);
+        }
         step.join(ticket, request);
         if is_new {
             // as in Kafka: the group is there from now on, also for those who list the groups after a restart
