@@ -132,7 +132,8 @@ impl<M: Machine> Shard<M> {
     }
 
     /// What timeouts go by. It stands still while there is no room: what is refused then can't be late. Else all whose joins
-    /// were refused would be thrown out in the moment in which there is room again.
+    /// were refused would be thrown out in the moment in which there is room again. That there is none is noticed with the
+    /// next command: members say every few seconds that they are there.
     fn machine_time(&mut self) -> Duration {
         let now = self.tools.clock.monotonic();
         if !self.tools.partitions.takes_appends() {
@@ -147,7 +148,7 @@ impl<M: Machine> Shard<M> {
     /// whose state can't be kept.
     fn rest(&mut self) -> Option<Duration> {
         let rest = self.machine.due()?.saturating_sub(self.machine_time());
-        Some(if self.tools.partitions.takes_appends() { rest } else { rest.max(RETRY_PAUSE) })
+        Some(if self.stands_since.is_none() { rest } else { RETRY_PAUSE })
     }
 
     async fn command(&mut self, envelope: Envelope<M>) -> Result<(), Stop> {
@@ -155,7 +156,8 @@ impl<M: Machine> Shard<M> {
         if take_by.is_some_and(|by| by <= self.tools.clock.monotonic()) {
             return Ok(());
         }
-        if M::may_write(&command) && !self.tools.partitions.takes_appends() {
+        let now = self.now();
+        if M::may_write(&command) && self.stands_since.is_some() {
             // The sender goes with it: its client is told to ask again.
             return Ok(());
         }
@@ -163,17 +165,16 @@ impl<M: Machine> Shard<M> {
         self.tickets += 1;
         self.waiting.insert(ticket, sender);
         let mut effects = Effects::default();
-        let now = self.now();
         self.machine.command(now, ticket, command, &mut effects);
         self.keep(effects).await
     }
 
     async fn tick(&mut self) -> Result<(), Stop> {
-        if !self.tools.partitions.takes_appends() {
+        let now = self.now();
+        if self.stands_since.is_some() {
             return Ok(());
         }
         let mut effects = Effects::default();
-        let now = self.now();
         self.machine.tick(now, &mut effects);
         self.keep(effects).await
     }

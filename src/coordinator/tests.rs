@@ -242,6 +242,7 @@ async fn time_stands_still_while_the_disk_is_full() {
     tokio::time::sleep(WATCH).await;
     setup.bench.disk.set_capacity(512 << 10);
     setup.store.tick();
+    assert_eq!(setup.ask(Ask::Get("a")).await, Ok(0));
     tokio::time::sleep(WATCH * 64).await;
     setup.bench.disk.set_capacity(64 << 20);
     setup.store.tick();

@@ -117,6 +117,11 @@ impl Desk {
                 request.resources.len() > RESOURCES_HERE_MAX || brokers() > BROKERS_HERE_MAX
             }
             Request::CreateTopics(request) => request.topics.len() > CREATED_HERE_MAX,
+            // What members said, what a group committed, how many groups there are: any of it may be megabytes.
+            Request::DescribeGroups(_) | Request::ListGroups(_) => true,
+            Request::OffsetFetch(request) => {
+                request.topics.is_none() || request.groups.iter().any(|group| group.topics.is_none())
+            }
             _ => false,
         }
     }

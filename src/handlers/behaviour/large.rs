@@ -162,6 +162,42 @@ async fn whatever_has_a_long_answer_waits_for_room() {
     assert_eq!((code(response.error_code), response.session_id), (ErrorCode::None, session));
 }
 
+#[tokio::test]
+async fn long_answers_about_groups_wait_for_room() {
+    let mut broker = Broker::start().await;
+    let memory = crate::handlers::answer_memory::AnswerMemory::new(1);
+    let mut held = memory.share();
+    held.set(1 << 30);
+    let Peer { listener, local, remote, stopping, .. } = &*broker.peer;
+    let peer = Peer::new(ConnectionId(2), listener.clone(), *local, *remote, stopping.clone(), memory);
+    broker.peer = Arc::new(peer);
+    let all = |version: i16| {
+        let mut request = OffsetFetchRequest::default();
+        if version < 8 {
+            (request.group_id, request.topics) = (group_id("g"), None);
+        } else {
+            let group = offset_fetch_request::OffsetFetchRequestGroup::default().with_group_id(group_id("g"));
+            request.groups.push(group.with_topics(None));
+        }
+        request
+    };
+    let describe = DescribeGroupsRequest::default().with_groups(vec![group_id("g")]);
+    for version in [2, 7, 8, 9] {
+        waits(&broker, version, &all(version)).await;
+    }
+    waits(&broker, 5, &ListGroupsRequest::default()).await;
+    waits(&broker, 6, &describe).await;
+    // Members go on.
+    let none = all(7).with_topics(Some(Vec::new()));
+    assert_eq!(broker.call(7, &none).await.error_code, 0);
+    let beat = HeartbeatRequest::default().with_group_id(group_id("g"));
+    assert_eq!(code(broker.call(4, &beat).await.error_code), ErrorCode::UnknownMemberId);
+    drop(held);
+    assert_eq!(broker.call(8, &all(8)).await.groups.len(), 1);
+    assert_eq!(broker.call(6, &describe).await.groups.len(), 1);
+    assert_eq!(broker.call(5, &ListGroupsRequest::default()).await.error_code, 0);
+}
+
 /// Sends a request that is not answered now.
 async fn waits<R: Request>(broker: &Broker, version: i16, request: &R) {
     let early = tokio::time::timeout(Duration::from_millis(200), broker.call(version, request)).await;

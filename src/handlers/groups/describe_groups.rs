@@ -1,9 +1,9 @@
 //! DescribeGroups (15), versions 0-6. KIP-345 (static members), KIP-430 (operations), KIP-1043 (unknown groups).
 //!
 //! - CG-14: an unknown group is told GROUP_ID_NOT_FOUND from version 6 on; before that it is a dead one without members.
-//! - A group that is named twice is described once: what its members said may be megabytes.
+//! - A group that is named again and again is an error: what its members said may be megabytes.
 
-use super::{Groups, name, state};
+use super::{Groups, Repeats, name, state};
 use crate::group::GroupError;
 use crate::group::command::{Command, GroupDescription, GroupState, Reply};
 use crate::handlers::answer::{Outcome, done, first_error, operations, text};
@@ -14,7 +14,6 @@ use futures_util::future::join_all;
 use kafka_protocol::messages::describe_groups_response::{
     DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
-use std::collections::HashSet;
 
 /// From here on operations are told.
 const OPERATIONS_SINCE: i16 = 3;
@@ -33,9 +32,12 @@ pub(in crate::handlers) async fn answer(
     header: &RequestHeader,
     request: &DescribeGroupsRequest,
 ) -> Outcome {
-    let mut seen = HashSet::new();
-    let once = request.groups.iter().filter(|group| seen.insert(group.clone()));
-    let asked = once.map(async |group| {
+    let mut repeats = Repeats::new();
+    let groups_asked = request.groups.iter().map(|group| (repeats.admits(&group), group));
+    let asked = groups_asked.map(async |(admitted, group)| {
+        if !admitted {
+            return refused(&group, ErrorCode::InvalidRequest);
+        }
         let described = match groups.ask(&group, Command::Describe(name(&group))).await {
             Ok(Reply::Describe(Ok(found))) => told(header.version, found),
             Ok(Reply::Describe(Err(GroupError::GroupIdNotFound))) => unknown(header.version, &group),

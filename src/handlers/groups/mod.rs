@@ -25,7 +25,12 @@ pub use place::Groups;
 use super::call::Peer;
 use crate::group::command::{GroupState, Name, Reply};
 use crate::wire::{ErrorCode, Str};
+use std::collections::HashSet;
 use std::future::Future;
+
+/// How often groups that a request has named before are answered again, in all. Kafka answers each, clients name each once,
+/// and what there is to tell of one group may be megabytes.
+const REPEATS_MAX: usize = 10;
 
 /// A copy of a name: groups hold no network buffer.
 fn name(name: &Str) -> Name {
@@ -46,6 +51,28 @@ async fn unless_stopping(
         biased;
         reply = asked => reply,
         () = peer.stopping.begun() => Err(ErrorCode::CoordinatorNotAvailable),
+    }
+}
+
+/// Which groups of a request are answered: each once, and a few more often. The others are told INVALID_REQUEST.
+struct Repeats {
+    seen: HashSet<Str>,
+    left: usize,
+}
+
+impl Repeats {
+    fn new() -> Repeats {
+        Repeats { seen: HashSet::new(), left: REPEATS_MAX }
+    }
+
+    /// Whether the group is answered, the next time.
+    fn admits(&mut self, group: &Str) -> bool {
+        if self.seen.insert(group.clone()) {
+            return true;
+        }
+        let admits = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        admits
     }
 }
 

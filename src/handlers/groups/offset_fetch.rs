@@ -4,10 +4,10 @@
 //! - CG-9: from version 8 on there is an answer for each group; metadata and epoch come back as they were kept.
 //! - CG-10: of a group that is not known every offset is -1, without an error.
 //! - No topics at all (null, from version 2 on) means all that were kept.
-//! - A partition that is named twice is told once, and a group that is named twice an error: an answer is bounded by what
-//!   there is, not by how often it is asked for.
+//! - A partition that is named twice is told once, and a group that is named again and again an error: an answer is bounded
+//!   by what there is, not by how often it is asked for.
 
-use super::{Groups, name};
+use super::{Groups, Repeats, name};
 use crate::base::{PartitionIndex, TopicId};
 use crate::group::command::{Command, FetchOffsets, FetchedOffset, Name, Reply};
 use crate::handlers::answer::{Outcome, done, first_error, text};
@@ -44,8 +44,8 @@ struct Asked {
     member_epoch: i32,
     /// None for all.
     topics: Option<Vec<AskedTopic>>,
-    /// Whether the request has named the group before.
-    is_repeated: bool,
+    /// Whether the request has named it too often.
+    is_too_much: bool,
 }
 
 struct AskedTopic {
@@ -96,12 +96,12 @@ pub(in crate::handlers) async fn answer(
 
 fn asked(version: i16, request: &OffsetFetchRequest) -> Vec<Asked> {
     if version >= GROUPS_SINCE {
-        let mut seen = HashSet::new();
+        let mut repeats = Repeats::new();
         let groups = request.groups.iter();
         return groups
             .map(|group| Asked {
                 topics: group.topics.as_ref().map(|topics| each_once(topics.iter())),
-                is_repeated: !seen.insert(group.group_id.clone()),
+                is_too_much: !repeats.admits(&group.group_id),
                 member: group.member_id.as_ref().map(name),
                 member_epoch: group.member_epoch,
                 group: group.group_id,
@@ -109,7 +109,7 @@ fn asked(version: i16, request: &OffsetFetchRequest) -> Vec<Asked> {
             .collect();
     }
     let topics = request.topics.as_ref().map(|topics| each_once(topics.iter()));
-    vec![Asked { group: request.group_id.clone(), member: None, member_epoch: -1, topics, is_repeated: false }]
+    vec![Asked { group: request.group_id.clone(), member: None, member_epoch: -1, topics, is_too_much: false }]
 }
 
 /// The topics without partitions that were named before.
@@ -131,7 +131,7 @@ async fn fetch(
     require_stable: bool,
     asked: &Asked,
 ) -> Result<Vec<ToldTopic>, ErrorCode> {
-    if asked.is_repeated {
+    if asked.is_too_much {
         return Err(ErrorCode::InvalidRequest);
     }
     let known = |topic: &AskedTopic| match by_id {
