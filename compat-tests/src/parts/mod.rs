@@ -78,6 +78,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("tools", tools::part),
     ("groups", groups::part),
     ("group-chaos", groups::chaos::part),
+    ("first-record", groups::first_record::part),
     ("offsets-topic", offsets_topic::part),
     ("answers", answers::part),
     ("hostile", hostile::part),
