@@ -8,6 +8,7 @@ pub mod disk_full;
 pub mod failed_sync;
 pub mod features;
 pub mod figures;
+pub mod group_scale;
 pub mod groups;
 pub mod hostile;
 pub mod offsets_topic;
@@ -79,6 +80,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("groups", groups::part),
     ("group-chaos", groups::chaos::part),
     ("first-record", groups::first_record::part),
+    ("group-scale", group_scale::part),
     ("offsets-topic", offsets_topic::part),
     ("answers", answers::part),
     ("hostile", hostile::part),
