@@ -1,13 +1,20 @@
 //! The client table of docs/compatibility.md, made from the checks of a run, and the list of known differences beside it.
+//!
+//! One column is of times, which no two runs have alike: it is written by the long run of the part `first-record` alone
+//! ([`publish_first`]), and kept as it stands by all others.
 
 use crate::clients::{Client, Clients};
 use crate::differences;
 use crate::report::{Check, Outcome};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The parts whose checks the table is made from; a run that leaves one out leaves the page alone.
 pub const PARTS: &[&str] = &["features", "data-set", "shippers"];
+
+/// The column of times, by its heading, and what stands there for a client that has none.
+const FIRST: &str = "first record of a new group, ms (Apache Kafka)";
+const NO_TIME: &str = "-";
 
 /// Marks around what is generated, by section.
 fn marks(section: &str) -> (String, String) {
@@ -17,7 +24,7 @@ fn marks(section: &str) -> (String, String) {
 /// Writes or checks the generated sections of the page. Without `write`, a page that differs is an error.
 pub fn publish(page: &Path, clients: &Clients, checks: &[Check], write: bool) -> Result<String, String> {
     let text = std::fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
-    let made = replace(&text, "clients", &table(clients, checks))?;
+    let made = replace(&text, "clients", &table(clients, checks, &times(&text)))?;
     let made = replace(&made, "differences", &differences::markdown())?;
     if made == text {
         return Ok("docs/compatibility.md matches this run".to_owned());
@@ -30,7 +37,51 @@ pub fn publish(page: &Path, clients: &Clients, checks: &[Check], write: bool) ->
     Err(format!("docs/compatibility.md is not what this run gives (--write-docs writes it); first: {changed:?}"))
 }
 
-fn replace(text: &str, section: &str, body: &str) -> Result<String, String> {
+/// Writes the times to the first record, by the titles of clients.
+pub fn publish_first(page: &Path, cells: &BTreeMap<String, String>) -> Result<String, String> {
+    let text = std::fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
+    let made = with_times(&text, cells)?;
+    std::fs::write(page, made).map_err(|error| error.to_string())?;
+    Ok("the times of docs/compatibility.md were written from this run".to_owned())
+}
+
+fn with_times(text: &str, cells: &BTreeMap<String, String>) -> Result<String, String> {
+    let at = column(text).ok_or_else(|| format!("the page has no column {FIRST:?}"))?;
+    let mut left: BTreeSet<&String> = cells.keys().collect();
+    let mut line = |line: &str| {
+        let mut fields: Vec<&str> = line.split('|').collect();
+        let Some((title, cell)) = fields.get(1).and_then(|title| cells.get_key_value(title.trim())) else {
+            return line.to_owned();
+        };
+        left.remove(title);
+        let cell = format!(" {cell} ");
+        if let Some(field) = fields.get_mut(at) {
+            *field = &cell;
+        }
+        fields.join("|")
+    };
+    let lines: Vec<String> = text.split('\n').map(&mut line).collect();
+    if left.is_empty() { Ok(lines.join("\n")) } else { Err(format!("the table has no row for {left:?}")) }
+}
+
+/// Where the column of times is, in the fields of a line.
+fn column(text: &str) -> Option<usize> {
+    let head = text.lines().find(|line| line.contains(FIRST))?;
+    head.split('|').position(|field| field.trim() == FIRST)
+}
+
+/// The times that stand in the page, by the titles of clients.
+fn times(text: &str) -> BTreeMap<String, String> {
+    let Some(at) = column(text) else { return BTreeMap::new() };
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split('|').map(str::trim).collect();
+        Some(((*fields.get(1)?).to_owned(), (*fields.get(at)?).to_owned()))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// Puts a generated section into a page.
+pub(crate) fn replace(text: &str, section: &str, body: &str) -> Result<String, String> {
     let (begin, end) = marks(section);
     let (before, rest) = text.split_once(&begin).ok_or_else(|| format!("the page lacks {begin}"))?;
     let (_, after) = rest.split_once(&end).ok_or_else(|| format!("the page lacks {end}"))?;
@@ -50,18 +101,19 @@ impl Count {
     }
 }
 
-fn table(clients: &Clients, checks: &[Check]) -> String {
-    let mut text = String::from(
-        "| client | produce cases | read cases | data set to readers | data set from producers | what it cannot, in its own words |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
+fn table(clients: &Clients, checks: &[Check], times: &BTreeMap<String, String>) -> String {
+    let mut text = format!(
+        "| client | produce cases | read cases | data set to readers | data set from producers | {FIRST} | what it cannot, in its own words |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for client in &clients.all {
-        text.push_str(&row(client, checks));
+        let time = times.get(&client.title).map_or(NO_TIME, String::as_str);
+        text.push_str(&row(client, checks, time));
     }
     text
 }
 
-fn row(client: &Client, checks: &[Check]) -> String {
+fn row(client: &Client, checks: &[Check], time: &str) -> String {
     let mut words = BTreeSet::new();
     let name = client.name.as_str();
     let own = format!("{name}: ");
@@ -92,7 +144,7 @@ fn row(client: &Client, checks: &[Check]) -> String {
     let seen = count(String::new(), format!(" -> {name}"));
     let words: Vec<_> = words.into_iter().collect();
     format!(
-        "| {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {time} | {} |\n",
         client.title,
         produced.cell(),
         read.cell(),
@@ -101,3 +153,7 @@ fn row(client: &Client, checks: &[Check]) -> String {
         words.join("; ")
     )
 }
+
+#[cfg(test)]
+#[path = "client_table_tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@ pub mod client_table;
 pub mod clients;
 pub mod differences;
 pub mod dump;
+pub mod group_driver;
 pub mod history;
 pub mod keyed;
 pub mod member;

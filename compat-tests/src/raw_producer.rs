@@ -112,7 +112,12 @@ fn frame(correlation: i32, targets: &[Target], batch: &Bytes) -> Result<BytesMut
     enframe(correlation, VERSION, &request)
 }
 
-fn enframe<R: Request>(correlation: i32, version: i16, request: &R) -> Result<BytesMut, Box<dyn std::error::Error>> {
+/// Any request with its header, and its length in front.
+pub(crate) fn enframe<R: Request>(
+    correlation: i32,
+    version: i16,
+    request: &R,
+) -> Result<BytesMut, Box<dyn std::error::Error>> {
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)
         .with_request_api_version(version)

@@ -88,11 +88,11 @@ pub fn run(args: &BTreeMap<String, String>) -> Result<serde_json::Value, String>
     if args.get("protocol").is_some_and(|protocol| protocol == "consumer") {
         return Err("the crate's assignment callbacks know the classic protocol only".to_owned());
     }
-    let begun = Instant::now();
     let topic = need("topic")?;
     let consumer: BaseConsumer<Revoking> = config(args)?
         .create_with_context(Revoking { topic: topic.clone(), work: Mutex::default() })
         .map_err(|error| error.to_string())?;
+    let begun = Instant::now();
     consumer.subscribe(&[&topic]).map_err(|error| error.to_string())?;
     let ended = input_ended();
     let mut out = std::fs::File::create(need("out")?).map_err(|error| error.to_string())?;

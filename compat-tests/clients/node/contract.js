@@ -181,7 +181,7 @@ export class Signal {
 /** What a member of a group was given, has done and has committed; the programs tell it what their client does. */
 export class Member {
   #out
-  #made = Date.now()
+  #begun = Date.now()
   #count = 0
   #committed = {}
   #pending = new Map()
@@ -191,7 +191,7 @@ export class Member {
   ended = false
   changed = new Signal()
 
-  /** Made right before the client object: `first` counts from here. */
+  /** Made right before the client object: `first` counts from here, or from `begin`. */
   constructor(args) {
     this.#out = openSync(args.out, 'w')
     process.stdin.resume().on('end', () => {
@@ -200,10 +200,15 @@ export class Member {
     })
   }
 
+  /** The client is told to consume. */
+  begin() {
+    this.#begun = Date.now()
+  }
+
   /** Writes the lines of one batch, in one write straight to the file: what a killed member has not written was never done. */
   done(partition, offsets) {
     if (offsets.length === 0) return
-    if (this.#count === 0) emit({ event: 'first', ms: Date.now() - this.#made })
+    if (this.#count === 0) emit({ event: 'first', ms: Date.now() - this.#begun })
     writeSync(this.#out, offsets.map((offset) => `${partition} ${offset}\n`).join(''))
     this.#count += offsets.length
     // A batch that the client gives again commits nothing backwards.

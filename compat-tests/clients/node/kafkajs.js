@@ -97,6 +97,7 @@ async function group(args) {
   const consumer = kafka.consumer(options)
   const crashed = watch(consumer, member, args.topic)
   await consumer.connect()
+  member.begin()
   await consumer.subscribe({ topic: args.topic, fromBeginning: true })
   await consumer.run({ autoCommit: false, eachBatch: (given) => work(member, given) })
   while (!member.ended) await Promise.race([member.changed.wait(), crashed])

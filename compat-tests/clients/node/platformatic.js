@@ -206,6 +206,7 @@ class Worker {
   /** A stream ends with some errors, among them commits that are refused because the group rebalances: then another follows. */
   async run() {
     const { member } = this
+    member.begin()
     let stream = await this.#open()
     while (!member.ended) {
       if (stream) await this.#read(stream)

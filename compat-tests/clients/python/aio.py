@@ -178,6 +178,7 @@ async def leave(consumer, topic, member):
 async def group(args):
     member = contract.Member(args)
     consumer = AIOKafkaConsumer(**group_config(args))
+    member.begin()
     consumer.subscribe([args.topic], listener=Listener(consumer, args.topic, member))
     try:
         await consumer.start()

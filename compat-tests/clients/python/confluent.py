@@ -182,6 +182,7 @@ def group(args):
     def lost(_consumer, partitions):
         member.drop([partition.partition for partition in partitions])
 
+    member.begin()
     consumer.subscribe([args.topic], on_assign=assigned, on_revoke=revoked, on_lost=lost)
     while not member.ended.is_set():
         poll_once(consumer, member)

@@ -144,7 +144,7 @@ class Consumed:
 class Member:
     """What a member of a group was given, has done and has committed. The program tells it what its client does.
 
-    Made right before the client object, so that `first` counts from there.
+    `first` counts from `begin`, else from here: made right before the client object.
     """
 
     def __init__(self, args, commits="revoke"):
@@ -158,12 +158,16 @@ class Member:
         self.ended = threading.Event()
         # A read of its own instead of sys.stdin, whose lock would be held when a member that failed exits.
         threading.Thread(target=self.wait_for_end, daemon=True).start()
-        self.started = time.monotonic()
+        self.begin()
 
     def wait_for_end(self):
         while os.read(0, 4096):
             pass
         self.ended.set()
+
+    def begin(self):
+        """The client is told to consume."""
+        self.started = time.monotonic()
 
     def first(self):
         emit({"event": "first", "ms": round((time.monotonic() - self.started) * 1000)})

@@ -160,6 +160,7 @@ def poll_once(consumer, member):
 def group(args):
     member = contract.Member(args)
     consumer = KafkaConsumer(**group_config(args))
+    member.begin()
     consumer.subscribe([args.topic], listener=Listener(consumer, args.topic, member))
     while not member.ended.is_set():
         poll_once(consumer, member)

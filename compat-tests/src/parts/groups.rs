@@ -1,10 +1,12 @@
 //! Consumer groups with real clients: members join and leave while the data set flows.
 //!
 //! - [`chaos`]: kill -9 under many groups.
+//! - [`first_record`]: how long a new group's first consumer waits.
 //! - [`tools`]: Kafka's own commands for groups.
 //! - `flow`: one group through a flow of records, and what must hold of what its members did.
 
 pub mod chaos;
+pub mod first_record;
 mod flow;
 pub mod tools;
 

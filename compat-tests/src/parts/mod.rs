@@ -9,6 +9,7 @@ pub mod failed_sync;
 pub mod feature_levels;
 pub mod features;
 pub mod figures;
+pub mod group_scale;
 pub mod groups;
 pub mod hostile;
 pub mod offsets_topic;
@@ -81,6 +82,8 @@ pub const ALL: &[(&str, Part)] = &[
     ("groups", groups::part),
     ("group-tools", groups::tools::part),
     ("group-chaos", groups::chaos::part),
+    ("first-record", groups::first_record::part),
+    ("group-scale", group_scale::part),
     ("offsets-topic", offsets_topic::part),
     ("answers", answers::part),
     ("hostile", hostile::part),

@@ -55,7 +55,7 @@ type Member struct {
 	committed map[int32]int64
 }
 
-// NewMember opens the output. It is called right before the client object is made: `first` counts from here.
+// NewMember opens the output. It is called right before the client object is made: `first` counts from here, or from Begin.
 func NewMember(args Args) (*Member, error) {
 	out, err := os.Create(args.Out)
 	if err != nil {
@@ -69,6 +69,13 @@ func NewMember(args Args) (*Member, error) {
 	return &Member{
 		Ended: ended, made: time.Now(), out: out, pending: map[int32]int64{}, committed: map[int32]int64{},
 	}, nil
+}
+
+// Begin says that the client is now told to consume.
+func (m *Member) Begin() {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	m.made = time.Now()
 }
 
 // Done writes the lines of records that the client handed over; with that they are done.

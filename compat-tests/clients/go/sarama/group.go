@@ -147,6 +147,7 @@ func group(args contract.Args) error {
 		}
 	}()
 	cooperative := args.Group.Assignor == sarama.CooperativeStickyBalanceStrategyName
+	member.Begin()
 	take(members, &handler{member, args.Topic, args.Group.Name, cooperative, admin})
 	if err := members.Close(); err != nil {
 		member.Error(fmt.Errorf("close: %w", err))

@@ -47,6 +47,7 @@ final class Group implements ConsumerRebalanceListener {
     }
 
     private void run(String topic) {
+        work.begin();
         consumer.subscribe(List.of(topic), this);
         Membership.atEndOfInput(this::end);
         while (!ending) {

@@ -18,20 +18,25 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * What a member of a group has, has done and has committed, and what it says of that; see ../README.md. All calls come
- * from the consumer's thread, {@link #end} excepted, which comes after them.
+ * from the consumer's thread, {@link #begin} and {@link #end} excepted, which come before and after them.
  */
 final class Work implements AutoCloseable {
     private final BufferedWriter out;
-    private final long made = System.nanoTime();
+    private volatile long begun = System.nanoTime();
     private final Set<TopicPartition> held = new HashSet<>();
     private final Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>();
     private final Map<Integer, Long> committed = new TreeMap<>();
     private boolean told = false;
     private long count = 0;
 
-    /** Make it right before the client object: the time to the first record counts from here. */
+    /** Make it right before the client object: the time to the first record counts from here, or from {@link #begin}. */
     Work(String path) throws IOException {
         out = Files.newBufferedWriter(Path.of(path));
+    }
+
+    /** The client is told to consume. */
+    void begin() {
+        begun = System.nanoTime();
     }
 
     /** Partitions come on top of those that are held: all of them with the eager assignors, the new ones else. */
@@ -60,7 +65,7 @@ final class Work implements AutoCloseable {
         try {
             for (ConsumerRecord<byte[], byte[]> record : records) {
                 if (count++ == 0) {
-                    Out.emit(event("first", "ms", (System.nanoTime() - made) / 1_000_000));
+                    Out.emit(event("first", "ms", (System.nanoTime() - begun) / 1_000_000));
                 }
                 out.write(record.partition() + " " + record.offset() + "\n");
                 written.put(new TopicPartition(record.topic(), record.partition()),

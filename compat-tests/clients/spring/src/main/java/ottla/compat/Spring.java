@@ -63,6 +63,7 @@ public final class Spring implements ConsumerAwareRebalanceListener, CommonError
     private void run(Map<String, Object> config, String topic) throws Exception {
         var container = container(config, topic);
         Membership.atEndOfInput(() -> over.complete(null));
+        work.begin();
         container.start();
         Exception failure = over.get();
         container.stop();
