@@ -181,7 +181,7 @@ impl Machine for GroupMachine {
                 self.offsets.replay(&group, &topic, partition, value);
             }
             Ok(Decoded::Group { group, value }) => self.groups.replay(group, value),
-            Ok(Decoded::Other { .. }) => {}
+            Ok(Decoded::Consumer(_) | Decoded::Other { .. }) => {}
             Err(_) => self.unread += 1,
         }
     }
