@@ -3,6 +3,7 @@
 //! - [`offset()`] and [`group()`]: make a record; [`decode`] reads one.
 //! - [`consumer`]: the records of groups of the new protocol (KIP-848).
 //! - `offset.rs`, `group.rs`: one layout each; `cursor.rs`: the fields that they are made of.
+//! - [`embedded`]: what consumers of the classic protocol tell each other.
 //! - [`subscription`]: the topics in what a member of a consumer group tells the group's leader.
 //!
 //! A key begins with its kind, a value with its version:
@@ -18,6 +19,7 @@
 
 pub mod consumer;
 mod cursor;
+pub mod embedded;
 mod group;
 mod offset;
 pub mod subscription;

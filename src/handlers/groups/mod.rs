@@ -22,7 +22,7 @@ pub(super) mod sync_group;
 
 pub use place::Groups;
 
-use crate::group::command::{GroupState, Name};
+use crate::group::command::{AnyState, ConsumerState, GroupState, Name};
 use crate::wire::Str;
 
 /// A copy of a name: groups hold no network buffer.
@@ -35,7 +35,25 @@ fn names(name: Option<&str>) -> Name {
     name.unwrap_or_default().into()
 }
 
-/// Kafka's name for a state.
+/// Kafka's name for a state of a group of either protocol.
+fn any_state(state: AnyState) -> &'static str {
+    match state {
+        AnyState::Classic(classic) => self::state(classic),
+        AnyState::Consumer(consumer) => consumer_state(consumer),
+    }
+}
+
+/// Kafka's name for a state of a group of the new protocol.
+fn consumer_state(state: ConsumerState) -> &'static str {
+    match state {
+        ConsumerState::Empty => "Empty",
+        ConsumerState::Assigning => "Assigning",
+        ConsumerState::Reconciling => "Reconciling",
+        ConsumerState::Stable => "Stable",
+    }
+}
+
+/// Kafka's name for a state of a classic group.
 fn state(state: GroupState) -> &'static str {
     match state {
         GroupState::Empty => "Empty",

@@ -1,6 +1,6 @@
 //! The records of groups of the new protocol (KIP-848): many small ones instead of a whole.
 //!
-//! - [`ConsumerRecord`]: what one says. [`record()`] makes one, [`decode`] reads one.
+//! - [`ConsumerRecord`]: what one says. [`record()`] makes one, `decode` reads one.
 //! - [`values`]: what is in them. `read.rs`, `write.rs`: the layouts, below.
 //!
 //! ```text
@@ -27,7 +27,7 @@ mod tests;
 pub mod values;
 mod write;
 
-pub use read::decode;
+pub(super) use read::decode;
 pub use values::{
     Assigned, ClassicMember, CurrentValue, MetadataValue, RegexValue, State, SubscriptionValue, Target,
     TargetMetadataValue,

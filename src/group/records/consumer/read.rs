@@ -25,7 +25,11 @@ const PROTOCOL_BYTES_LEAST: usize = 3;
 const TOPIC_BYTES_LEAST: usize = 18;
 
 /// Reads a record behind the kind of its key.
-pub fn decode(kind: Kind, mut key: Cursor<'_>, value: Option<&[u8]>) -> Result<ConsumerRecord, RecordError> {
+pub(in crate::group::records) fn decode(
+    kind: Kind,
+    mut key: Cursor<'_>,
+    value: Option<&[u8]>,
+) -> Result<ConsumerRecord, RecordError> {
     let group = key.string()?;
     let value = value.map(|value| {
         let (_, mut fields) = version(kind as i16, VERSION_MAX, value)?;
