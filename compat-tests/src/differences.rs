@@ -47,7 +47,7 @@ pub const ALL: &[Difference] = &[
         ".errorCode",
         "INVALID_REQUEST names the mistake; Kafka answers UNKNOWN_SERVER_ERROR",
     ),
-    known("AD-8 features", "", "a feature is advertised when it is whole: none yet"),
+    known("AD-8 features", "", "a feature is advertised when it is whole"),
     known("AD-8 config resources", "", "ListConfigResources comes with a later version"),
     known("AD-8 transactions", "", "transactions come with a later version"),
     known("AD-8 SCRAM users", "", "SASL comes with a later version"),

@@ -43,7 +43,10 @@ const ROWS: &str = "
 47 OffsetDelete 0-0 -: group:s topics:[name:s parts:[index:i32]]
 48 DescribeClientQuotas 0-1 1: components:[type:s how:i8 what:?s] strict:z
 55 DescribeQuorum 0-2 0: topics:[name:s parts:[index:i32]]
+57 UpdateFeatures 0-2 0: wait:i32 features:[name:s level:i16 downgrade:z@0-0 type:i8@1+] validate:z@1+
 60 DescribeCluster 0-2 0: ops:z type:i8@1+ fenced:z@2+
+68 ConsumerGroupHeartbeat 0-1 0: group:s member:s epoch:i32 instance:?s rack:?s rebalance:i32 names:?[s] regex:?s@1+ assignor:?s owned:?[id:u parts:[i32]]
+69 ConsumerGroupDescribe 0-1 0: groups:[s] ops:z
 75 DescribeTopicPartitions 0-0 0: topics:[name:s] limit:i32 cursor:?{name:s index:i32}
 ";
 

@@ -72,6 +72,7 @@ fn config(dir: &Path) -> BrokerConfig {
         rack: None,
         cluster_id: Some("fixture-of-version-one".to_owned()),
         new_cluster_id: String::new(),
+        new_features: Vec::new(),
         nonces: Box::new(move || {
             u128::from(nonce.fetch_add(1, Ordering::Relaxed)) << 64 | Uuid::new_v4().as_u128() >> 64
         }),

@@ -33,6 +33,8 @@ pub struct BrokerConfig {
     pub cluster_id: Option<String>,
     /// The id of a cluster that is founded now, unless `cluster_id` says.
     pub new_cluster_id: String,
+    /// The features of a cluster that is founded now, with their levels.
+    pub new_features: Vec<(String, i16)>,
     /// Random numbers.
     pub nonces: metadata::Nonces,
     /// How the store runs.
@@ -82,12 +84,23 @@ pub struct Broker {
 impl Broker {
     /// Opens everything, in order. Blocks on the disk.
     pub async fn open(config: BrokerConfig) -> Result<Broker, OpenError> {
-        let BrokerConfig { disk, data_dir: path, node, rack, cluster_id, new_cluster_id, nonces, store, log_settings } =
-            config;
+        let BrokerConfig {
+            disk,
+            data_dir: path,
+            node,
+            rack,
+            cluster_id,
+            new_cluster_id,
+            new_features,
+            nonces,
+            store,
+            log_settings,
+        } = config;
         let mut data_dir = DataDir::open(disk, &path)?;
         let bucket = Bucket::directory(&path).map_err(|error| OpenError::Bucket { path: path.clone(), error })?;
         let new_cluster_id = cluster_id.clone().unwrap_or(new_cluster_id);
-        let metadata = MetadataConfig { bucket, node, new_cluster_id, nonces, snapshot_every: SNAPSHOT_EVERY };
+        let metadata =
+            MetadataConfig { bucket, node, new_cluster_id, new_features, nonces, snapshot_every: SNAPSHOT_EVERY };
         let metadata = Arc::new(MetadataLog::open(metadata).await?);
         let found = metadata.image().cluster_id().to_string();
         data_dir.claim(cluster_id.as_deref().unwrap_or(&found), node, Uuid::new_v4())?;

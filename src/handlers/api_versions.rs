@@ -4,13 +4,14 @@
 //!   does that before a body is decoded.
 //! - AV-5: software names that are not words get INVALID_REQUEST; librdkafka falls back on it.
 //! - AV-9: a client that means another cluster or broker gets REBOOTSTRAP_REQUIRED.
-//! - No feature is finalized yet: groups of the new kind and transactions are advertised when they are served.
+//! - NG-1: features are told that are offered, with the level that the cluster runs at; level 0 is said by leaving it out.
 
 use super::answer::{Done, Outcome};
 use super::call::{Peer, Software};
+use super::features;
 use crate::base::NodeId;
 use crate::metadata::Image;
-use crate::wire::api_versions::ApiVersionsResponse;
+use crate::wire::api_versions::{ApiVersionsResponse, FinalizedFeature, SupportedFeature};
 use crate::wire::requests::ApiVersionsRequest;
 use crate::wire::{ErrorCode, RequestHeader};
 
@@ -31,13 +32,24 @@ pub(super) fn answer(
             version: request.client_software_version.to_string(),
         });
     }
-    let response = ApiVersionsResponse {
-        error_code,
-        // Grows with the metadata, so it never goes back (section 4 of the protocol reference).
-        finalized_features_epoch: error_code.is_none().then(|| u32::try_from(image.version()).unwrap_or(u32::MAX)),
-        ..ApiVersionsResponse::default()
-    };
+    let mut response = ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() };
+    if error_code.is_none() {
+        tell_features(image, &mut response);
+    }
     Ok(Done { body: response.encode(header).into(), error: error_code })
+}
+
+fn tell_features(image: &Image, response: &mut ApiVersionsResponse) {
+    // Grows with the metadata, so it never goes back: clients drop an answer with a lower one.
+    response.finalized_features_epoch = Some(u32::try_from(image.version()).unwrap_or(u32::MAX));
+    for feature in features::offered() {
+        let (name, level) = (feature.name, image.feature(feature.name));
+        let (min, max) = (*feature.levels.start(), *feature.levels.end());
+        response.supported_features.push(SupportedFeature { name, min, max });
+        if level > 0 {
+            response.finalized_features.push(FinalizedFeature { name, level });
+        }
+    }
 }
 
 fn check(image: &Image, node: NodeId, version: i16, request: &ApiVersionsRequest) -> ErrorCode {

@@ -7,7 +7,7 @@
 //! - Cluster: [`api_versions`], [`metadata`], [`describe_cluster`], [`describe_topic_partitions`], [`describe_log_dirs`],
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
 //! - Changes: [`create_topics`], [`delete_topics`], [`create_partitions`], [`delete_records`], [`describe_configs`], [`alter_configs`],
-//!   [`incremental_alter_configs`] (the three over [`config_resources`]).
+//!   [`incremental_alter_configs`] (the three over [`config_resources`]), [`update_features`] (over [`features`]).
 //! - What they share: [`topics`], [`configs`], [`producer_ids`], [`whereabouts`], [`topic_name`], [`epochs`]; [`errors`] and
 //!   [`answer`], the ways back to the wire.
 //!
@@ -39,6 +39,7 @@ mod describe_quorum;
 mod describe_topic_partitions;
 mod epochs;
 mod errors;
+pub mod features;
 mod fetch;
 mod find_coordinator;
 mod groups;
@@ -55,6 +56,7 @@ mod service;
 mod timestamps;
 mod topic_name;
 mod topics;
+mod update_features;
 mod whereabouts;
 
 pub use configs::{Configs, log_settings, topic_log_settings};

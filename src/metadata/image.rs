@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
+/// The feature that lets groups of the consumer protocol be (KIP-848): at level 0 they may not, at 1 they may.
+pub const GROUP_VERSION: &str = "group.version";
+
 static NO_CONFIGS: LazyLock<Configs> = LazyLock::new(Configs::new);
 
 /// One topic.
@@ -156,9 +159,19 @@ impl Image {
         self.broker_configs.get(&node).map_or(&NO_CONFIGS, |configs| configs)
     }
 
-    /// Finalised features by name.
+    /// Finalised features by name. None is at level 0: that is said by leaving it out.
     pub fn features(&self) -> &BTreeMap<String, i16> {
         &self.features
+    }
+
+    /// The level that the cluster runs a feature at; 0 when it is not finalised.
+    pub fn feature(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
+    }
+
+    /// The level of [`GROUP_VERSION`]: below 1 a ConsumerGroupHeartbeat is answered with UNSUPPORTED_VERSION (NG-1).
+    pub fn group_version(&self) -> i16 {
+        self.feature(GROUP_VERSION)
     }
 
     /// The first producer id that no broker has been given.

@@ -27,6 +27,8 @@ pub struct MetadataConfig {
     pub node: NodeId,
     /// The id of the cluster when there is none yet.
     pub new_cluster_id: String,
+    /// The features of a cluster that is founded now, with their levels; one that exists keeps its own.
+    pub new_features: Vec<(String, i16)>,
     /// Random numbers.
     pub nonces: Nonces,
     /// Objects between two snapshots, at least 1; [`SNAPSHOT_EVERY`] unless a test says otherwise.
@@ -115,13 +117,13 @@ impl MetadataLog {
     /// runtime.
     pub async fn open(config: MetadataConfig) -> Result<MetadataLog, OpenError> {
         let loaded = replay::load(&config.bucket).await?;
-        let new_cluster_id = config.new_cluster_id.clone();
+        let mut founding = vec![Change::FoundCluster { cluster_id: config.new_cluster_id.clone() }];
+        let features = config.new_features.iter().cloned();
+        founding.extend(features.map(|(name, level)| Change::SetFeature { name, level }));
         let log = Self::start(config, loaded);
         if log.image().cluster_id().is_empty() {
-            let found = move |image: &Image| {
-                let found = Change::FoundCluster { cluster_id: new_cluster_id.clone() };
-                Ok(if image.cluster_id().is_empty() { vec![found] } else { Vec::new() })
-            };
+            let found =
+                move |image: &Image| Ok(if image.cluster_id().is_empty() { founding.clone() } else { Vec::new() });
             log.commit_with(found).await?;
         }
         Ok(log)
@@ -145,6 +147,7 @@ impl MetadataLog {
             bucket: Bucket::new(Arc::new(object_store::memory::InMemory::new()), Patience::default()),
             node: NodeId(0),
             new_cluster_id: cluster_id.to_owned(),
+            new_features: Vec::new(),
             nonces: Box::new(move || {
                 nonce += 1;
                 nonce

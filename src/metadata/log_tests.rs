@@ -26,6 +26,7 @@ pub(super) fn config(bucket: &Bucket, node: i32, snapshot_every: u64) -> Metadat
         bucket: bucket.clone(),
         node: NodeId(node),
         new_cluster_id: format!("cluster-of-{node}"),
+        new_features: Vec::new(),
         nonces: Box::new(move || u128::from(chance.next()) << 64 | u128::from(chance.next())),
         snapshot_every,
     }

@@ -23,6 +23,8 @@ pub mod replay;
 mod sorted;
 
 #[cfg(test)]
+mod feature_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod image_tests;
@@ -32,5 +34,5 @@ mod late_tests;
 mod log_tests;
 
 pub use change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
-pub use image::{Broker, Image, Topic};
+pub use image::{Broker, GROUP_VERSION, Image, Topic};
 pub use log::{CommitError, Committed, MetadataConfig, MetadataLog, Nonces, OpenError, SNAPSHOT_EVERY};

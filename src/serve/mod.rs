@@ -10,6 +10,7 @@ mod allocator;
 mod cleaning;
 #[cfg(test)]
 mod flip_tests;
+mod levels;
 mod sampling;
 
 use crate::base::{Clock, SystemClock, TopicId};
@@ -88,8 +89,9 @@ async fn serve(config: StartConfig, clock: Arc<SystemClock>) -> Result<(), Failu
 
     let seed = Uuid::new_v4().into_bytes();
     let (failures, mut failed) = mpsc::unbounded_channel::<String>();
-    let broker =
-        Broker::open(broker_config(&config, &descriptors, clock.clone(), failures, seed)).await.map_err(open_failed)?;
+    let broker_config = broker_config(&config, &descriptors, clock.clone(), failures, seed)?;
+    let broker = Broker::open(broker_config).await.map_err(open_failed)?;
+    levels::settle(&config, &broker).await?;
     let service = Arc::new(service(&config, &broker, &metrics, clock.clone())?);
     sampling::register(&metrics, &broker.store);
     let ticks = tokio::spawn(tick(broker.store.clone(), metrics.clone()));
@@ -212,7 +214,7 @@ fn broker_config(
     clock: Arc<dyn Clock>,
     failures: mpsc::UnboundedSender<String>,
     seed: [u8; 16],
-) -> BrokerConfig {
+) -> Result<BrokerConfig, Failure> {
     let settings = &config.settings;
     let defaults = Arc::new(log_settings(&settings.topic_defaults, settings));
     let on_failure = Box::new(move |why: &str| {
@@ -229,17 +231,18 @@ fn broker_config(
     store.cleaner = cleaning::config(&settings.cleaner, seed);
     store.retention_check_every = Duration::from_millis(settings.retention_check_interval_ms);
     store.open_files = descriptors.files;
-    BrokerConfig {
+    Ok(BrokerConfig {
         disk: Arc::new(RealDisk::new()),
         data_dir: config.data_dir.clone(),
         node: settings.node_id,
         rack: settings.rack.clone(),
         cluster_id: config.cluster_id.clone(),
         new_cluster_id: random_cluster_id(),
+        new_features: levels::of_new_cluster(config)?,
         nonces: Box::new(|| Uuid::new_v4().as_u128()),
         store,
         log_settings: known_settings(config),
-    }
+    })
 }
 
 /// The settings of each topic's logs, worked out once for all of its partitions: the start asks for each of them.

@@ -133,6 +133,8 @@ pub struct GroupSettings {
     pub offsets_retention_minutes: u32,
     /// `offsets.retention.check.interval.ms`, at least 1
     pub offsets_check_interval_ms: u64,
+    /// `ottla.group.version`; `None` when unset
+    pub version: Option<i16>,
     /// `offsets.topic.num.partitions`, at least 1
     pub topic_partitions: i32,
     /// `offsets.topic.segment.bytes`, at least 1
@@ -206,6 +208,7 @@ impl BrokerSettings {
                 offset_metadata_bytes_max: read.size("offset.metadata.max.bytes")?,
                 offsets_retention_minutes: read.size("offsets.retention.minutes")?,
                 offsets_check_interval_ms: read.long("offsets.retention.check.interval.ms")?,
+                version: read.optional("ottla.group.version")?.and_then(|v| v.try_into().ok()),
                 topic_partitions: read.int("offsets.topic.num.partitions")?,
                 topic_segment_bytes: read.size("offsets.topic.segment.bytes")?,
             },

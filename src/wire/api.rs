@@ -1,6 +1,6 @@
-//! THE api table: one row for each API that is served.
+//! THE api table: one row for each API that is served, or whose requests are decoded ahead of its handler ([`AHEAD`]).
 //!
-//! A version appears here when it is served and tested, not before. Never taken from the codec
+//! A version is advertised when it is served and tested, not before. Never taken from the codec
 //! crate: its ranges lag behind Kafka in some places and run ahead of what is stable in others.
 
 use super::reader::At;
@@ -45,12 +45,19 @@ macro_rules! apis {
             OffsetDelete = 47, OffsetDeleteRequest, 0..=0, 0, NEVER, false;
             DescribeClientQuotas = 48, DescribeClientQuotasRequest, 0..=1, 0, 1, false;
             DescribeQuorum = 55, DescribeQuorumRequest, 0..=2, 0, 0, false;
+            UpdateFeatures = 57, UpdateFeaturesRequest, 0..=2, 0, 0, false;
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;
+            ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest, 0..=1, 0, 0, false;
+            ConsumerGroupDescribe = 69, ConsumerGroupDescribeRequest, 0..=1, 0, 0, false;
             DescribeTopicPartitions = 75, DescribeTopicPartitionsRequest, 0..=0, 0, 0, false;
         }
     };
 }
 pub(crate) use apis;
+
+/// APIs that have no handler yet. Their requests are decoded and tested; on the wire they are unknown: not advertised, and
+/// whoever asks them is closed (AV-6). An arm in the service takes one off this list, and all else follows.
+pub const AHEAD: &[Api] = &[Api::ConsumerGroupHeartbeat, Api::ConsumerGroupDescribe];
 
 /// What is served of one API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +83,13 @@ pub struct Row {
 
 macro_rules! define {
     ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
-        /// An API that is served.
+        /// An API of the table.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Api {
             $(#[doc = concat!("Key ", $key, ", versions ", $min, " to ", $max, ".")] $name,)*
         }
 
-        /// Every API that is served, by ascending key.
+        /// Every API of the table, by ascending key.
         pub const API_TABLE: &[Row] = &[
             $(Row {
                 api: Api::$name,
@@ -99,10 +106,25 @@ macro_rules! define {
 }
 apis!(define);
 
+/// The rows of APIs that are served, by ascending key.
+pub fn served() -> impl Iterator<Item = &'static Row> {
+    API_TABLE.iter().filter(|row| row.api.is_served())
+}
+
 impl Api {
     /// The API with this number, if it is served.
     pub fn from_key(key: i16) -> Option<Api> {
+        Api::in_table(key).filter(|api| api.is_served())
+    }
+
+    /// The API with this number, served or decoded ahead of its handler.
+    pub(in crate::wire) fn in_table(key: i16) -> Option<Api> {
         API_TABLE.binary_search_by_key(&key, |row| row.key).ok().map(|at| API_TABLE[at].api)
+    }
+
+    /// Whether it has a handler.
+    pub fn is_served(self) -> bool {
+        !AHEAD.contains(&self)
     }
 
     /// Its row of the table.
@@ -120,7 +142,7 @@ impl Api {
         self.row().name
     }
 
-    /// Whether this version is answered.
+    /// Whether this version is answered, or will be when the API has a handler.
     pub fn serves(self, version: i16) -> bool {
         (self.row().min..=self.row().max).contains(&version)
     }

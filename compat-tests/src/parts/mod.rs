@@ -6,6 +6,7 @@ pub mod compaction;
 pub mod data_set;
 pub mod disk_full;
 pub mod failed_sync;
+pub mod feature_levels;
 pub mod features;
 pub mod figures;
 pub mod groups;
@@ -75,6 +76,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("data-set", data_set::part),
     ("shippers", shippers::part),
     ("tools", tools::part),
+    ("feature-levels", feature_levels::part),
     ("groups", groups::part),
     ("group-chaos", groups::chaos::part),
     ("answers", answers::part),

@@ -10,6 +10,7 @@ mod changes;
 mod dr;
 mod fe;
 mod fe_sessions;
+mod features;
 mod group_topics;
 mod large;
 mod listed;

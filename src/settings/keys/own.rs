@@ -8,6 +8,8 @@ pub(super) static KEYS: &[Key] = keys! {
         "Address of health checks and metrics.";
     "ottla.durability" String "fsync" [one "fsync" "os"] ReadOnly Effective
         "When a record counts as written: fsync waits for the disk, os trusts the page cache as Apache Kafka does.";
+    "ottla.group.version" Short unset [0 ..= 1] ReadOnly Effective
+        "Level of the feature group.version that the cluster has from this start on: 1 allows groups of the consumer protocol (KIP-848), 0 does not; unset leaves it as it is.";
     "ottla.max.partitions.per.request" Int "10000" [1 ..] ReadOnly Effective
         "Most partitions that one CreateTopics or CreatePartitions request may ask for.";
     "ottla.metrics.compat" List "strimzi,kafka_exporter" [list 0 "strimzi" "kafka_exporter" "confluent" "reporter" "redpanda"] ReadOnly Accepted

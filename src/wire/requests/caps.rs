@@ -31,8 +31,14 @@ pub const GROUPS_MAX: u32 = COORDINATORS_MAX;
 /// Members of one group.
 pub const MEMBERS_MAX: u32 = 100_000;
 
+/// Topics that one member of a group subscribes to or owns partitions of.
+pub const SUBSCRIBED_TOPICS_MAX: u32 = TOPICS_MAX;
+
 /// Protocols that one member knows.
 pub const PROTOCOLS_MAX: u32 = 1_000;
 
 /// States or types that a listing of groups is filtered by.
 pub const FILTERS_MAX: u32 = 1_000;
+
+/// Features whose level is changed at once; Kafka 4.4 knows seven.
+pub const FEATURES_MAX: u32 = 1_000;

@@ -5,7 +5,9 @@
 //! - [`topics`]: CreateTopics, DeleteTopics, CreatePartitions. [`configs`]: the three of them.
 //! - [`offsets`]: ListOffsets, DeleteRecords, OffsetForLeaderEpoch. [`producers`]: InitProducerId. [`acls`]: the three of them.
 //! - [`groups`]: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. [`group_offsets`]: OffsetCommit, OffsetFetch, OffsetDelete.
-//!   [`group_admin`]: DescribeGroups, ListGroups, DeleteGroups.
+//!   [`group_admin`]: DescribeGroups, ListGroups, DeleteGroups. [`consumer_groups`]: ConsumerGroupHeartbeat,
+//!   ConsumerGroupDescribe.
+//! - UpdateFeatures: [`features`].
 //! - [`caps`]: the most elements of each kind of array.
 //!
 //! Produce and Fetch are declared beside their answers, in [`super::produce`] and [`super::fetch`].
@@ -16,7 +18,9 @@ pub mod acls;
 pub mod caps;
 pub mod cluster;
 pub mod configs;
+pub mod consumer_groups;
 pub(in crate::wire) mod define;
+pub mod features;
 pub mod group_admin;
 pub mod group_offsets;
 pub mod groups;
@@ -35,6 +39,8 @@ pub use cluster::{
     MetadataRequest,
 };
 pub use configs::{AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+pub use consumer_groups::{ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest};
+pub use features::UpdateFeaturesRequest;
 pub use group_admin::{DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest};
 pub use group_offsets::{OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest};
 pub use groups::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};

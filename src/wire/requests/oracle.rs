@@ -1,6 +1,9 @@
 //! Our requests as those of the codec crate: its encoder is the oracle of our decoder.
 
-use super::{Request, acls, cluster, configs, group_admin, group_offsets, groups, offsets, producers, topics};
+use super::{
+    Request, acls, cluster, configs, consumer_groups, features, group_admin, group_offsets, groups, offsets, producers,
+    topics,
+};
 use crate::base::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, TopicId};
 use crate::wire::field::Field;
 use crate::wire::{Array, Str, fetch, produce};
@@ -195,6 +198,20 @@ twins! {
     group_admin::DescribeGroupsRequest => kafka::DescribeGroupsRequest { groups, include_authorized_operations }
     group_admin::ListGroupsRequest => kafka::ListGroupsRequest { states_filter, types_filter }
     group_admin::DeleteGroupsRequest => kafka::DeleteGroupsRequest { groups_names }
+    consumer_groups::ConsumerGroupHeartbeatRequest => kafka::ConsumerGroupHeartbeatRequest {
+        group_id, member_id, member_epoch, instance_id, rack_id, rebalance_timeout_ms, subscribed_topic_names,
+        subscribed_topic_regex, server_assignor, topic_partitions
+    }
+    consumer_groups::TopicPartitions => kafka::consumer_group_heartbeat_request::TopicPartitions {
+        topic_id, partitions
+    }
+    consumer_groups::ConsumerGroupDescribeRequest => kafka::ConsumerGroupDescribeRequest {
+        group_ids, include_authorized_operations
+    }
+    features::UpdateFeaturesRequest => kafka::UpdateFeaturesRequest { timeout_ms, feature_updates, validate_only }
+    features::FeatureUpdateKey => kafka::update_features_request::FeatureUpdateKey {
+        feature, max_version_level, allow_downgrade, upgrade_type
+    }
     producers::InitProducerIdRequest => kafka::InitProducerIdRequest {
         transactional_id, transaction_timeout_ms, producer_id, producer_epoch
     }
