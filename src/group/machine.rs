@@ -58,6 +58,12 @@ impl GroupMachine {
         }
     }
 
+    /// The groups, for those who watch the machine.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     fn join(&mut self, now: Moment, ticket: Ticket, join: &Join, out: &mut Out) {
         let names = [Some(&join.group), join.instance.as_ref(), Some(&join.client_id), Some(&join.protocol_type)];
         let protocols = join.protocols.iter().map(|(name, _)| name);

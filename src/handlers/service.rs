@@ -7,8 +7,8 @@ use super::config_resources::TOPIC;
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
 use super::groups::{
-    Groups, delete_groups, describe_groups, heartbeat, join_group, leave_group, list_groups, offset_commit,
-    offset_delete, offset_fetch, sync_group,
+    Groups, consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups, heartbeat, join_group,
+    leave_group, list_groups, offset_commit, offset_delete, offset_fetch, sync_group,
 };
 use super::producer_ids::ProducerIds;
 use super::topics::Topics;
@@ -177,10 +177,9 @@ impl Desk {
             | Request::LeaveGroup(_)
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
-            | Request::DeleteGroups(_) => self.ask_groups(peer, header, request),
-            Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
-                unreachable!("not served yet: no header of {} is let through", header.api)
-            }
+            | Request::DeleteGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_) => self.ask_groups(peer, header, request),
         }
     }
 
@@ -263,10 +262,9 @@ impl Desk {
             | Request::LeaveGroup(_)
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
-            | Request::DeleteGroups(_) => unreachable!("asked of a group"),
-            Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
-                unreachable!("not served yet")
-            }
+            | Request::DeleteGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_) => unreachable!("asked of a group"),
         }
     }
 
@@ -286,6 +284,12 @@ impl Desk {
                 Request::DescribeGroups(request) => describe_groups::answer(&groups, &head, &request).await,
                 Request::ListGroups(request) => list_groups::answer(&groups, &head, &request).await,
                 Request::DeleteGroups(request) => delete_groups::answer(&groups, &head, &request).await,
+                Request::ConsumerGroupHeartbeat(request) => {
+                    consumer_group_heartbeat::answer(&groups, &peer, &head, &request).await
+                }
+                Request::ConsumerGroupDescribe(request) => {
+                    consumer_group_describe::answer(&groups, &head, &request).await
+                }
                 _ => unreachable!("not about groups"),
             }
         })

@@ -144,6 +144,13 @@ fn check_epoch(current: &CurrentValue, request: &ConsumerHeartbeat) -> Result<()
     if fenced { Err(GroupError::FencedMemberEpoch) } else { Ok(()) }
 }
 
+fn is_same(owned: &Target, assigned: &Assigned) -> bool {
+    let of = |(topic, partitions): (&TopicId, &BTreeMap<i32, i32>)| {
+        owned.get(topic).is_some_and(|owned| owned.iter().eq(partitions.keys()))
+    };
+    owned.len() == assigned.len() && assigned.iter().all(of)
+}
+
 /// What the member says now: null has not changed.
 pub(super) fn said(before: &SubscriptionValue, request: &ConsumerHeartbeat) -> SubscriptionValue {
     let or = |now: &Option<Name>, before: &Option<Name>| now.clone().or_else(|| before.clone());
@@ -219,7 +226,10 @@ impl Step<'_> {
         let current = self.group.members.get(&request.member).map(|member| member.current.clone()).unwrap_or_default();
         let subscribes = request.topics.is_some() || request.regex.is_some();
         let is_full = request.rebalance_timeout_ms != -1 && subscribes && request.owned.is_some();
-        let tells = request.epoch == JOINS || is_full || current.assigned != *had;
+        // Kafka leaves out the last: an answer that came to nobody, of a request that came late, would never be told again.
+        let owns_other = |owned: &Target| !is_same(owned, &current.assigned);
+        let is_behind = request.owned.as_ref().is_some_and(owns_other);
+        let tells = request.epoch == JOINS || is_full || current.assigned != *had || is_behind;
         let of = |partitions: &BTreeMap<i32, i32>| partitions.keys().copied().collect();
         ConsumerHeartbeatReply {
             member: request.member.clone(),

@@ -9,6 +9,8 @@
 
 mod migration;
 #[cfg(test)]
+mod simulation_tests;
+#[cfg(test)]
 mod tests;
 
 pub use migration::Policy;

@@ -26,7 +26,7 @@ const INSTANCE_SINCE: i16 = 4;
 const NOT_FOUND_SINCE: i16 = 6;
 
 /// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: what may be done with a group.
-const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 pub(in crate::handlers) async fn answer(
     groups: &Groups,

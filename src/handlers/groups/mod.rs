@@ -7,6 +7,8 @@
 //! durable. Nothing is asked of a coordinator for longer than a client may be made to wait; a connection that ends gives up
 //! its answer, not what it asked for.
 
+pub(super) mod consumer_group_describe;
+pub(super) mod consumer_group_heartbeat;
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod heartbeat;

@@ -34,6 +34,13 @@ impl Groups {
         &self.topics
     }
 
+    /// Whether groups of this protocol are served: it is switched on, and for those of the new one the cluster is at the
+    /// level of `group.version` that has them (NG-1).
+    pub(super) fn speaks(&self, protocol: &str) -> bool {
+        let is_on = self.topics.configs().broker().groups.rebalance_protocols.iter().any(|on| on == protocol);
+        is_on && self.topics.image().group_version() >= 1
+    }
+
     /// The topic, made when there is none yet. Its files come with its records.
     pub async fn ensure_topic(&self) -> Result<Arc<Topic>, CommitError> {
         if let Some(topic) = self.topics.image().topic(OFFSETS_TOPIC) {
