@@ -4,7 +4,9 @@
 //! ([`Join::requires_known_member_id`] and the like). Names and bytes are copies: nothing holds a network buffer.
 
 use super::error::GroupError;
+use super::records::consumer::Target;
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use crate::metadata::Image;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +15,30 @@ use uuid::Uuid;
 
 /// A name: of a group, a member, a topic, a protocol.
 pub type Name = Arc<str>;
+
+/// What the coordinator of a command knows of the cluster at that moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The topics that there are.
+    pub image: Arc<Image>,
+    /// `group.consumer.assignment.interval.ms`, which may change at any time.
+    pub assignment_interval: Duration,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        View { image: Arc::default(), assignment_interval: Duration::from_secs(1) }
+    }
+}
+
+/// A command, and what is known when it is given.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What is known.
+    pub view: View,
+    /// The command.
+    pub command: Command,
+}
 
 /// A command. All of them are about one group but for [`Command::List`], [`Command::TopicsDeleted`],
 /// [`Command::Survey`] and [`Command::CommittedTopics`].
@@ -26,6 +52,10 @@ pub enum Command {
     Heartbeat(Heartbeat),
     /// LeaveGroup; answered with [`Reply::Leave`].
     Leave(Leave),
+    /// ConsumerGroupHeartbeat; answered with [`Reply::ConsumerHeartbeat`].
+    ConsumerHeartbeat(ConsumerHeartbeat),
+    /// ConsumerGroupDescribe of one group; answered with [`Reply::ConsumerDescribe`].
+    ConsumerDescribe(Name),
     /// OffsetCommit; answered with [`Reply::CommitOffsets`].
     CommitOffsets(CommitOffsets),
     /// OffsetFetch of one group; answered with [`Reply::FetchOffsets`].
@@ -57,6 +87,10 @@ pub enum Reply {
     Heartbeat(Result<(), GroupError>),
     /// See [`Command::Leave`]: of the group, then of each member in the order asked.
     Leave(Result<Vec<Result<(), GroupError>>, GroupError>),
+    /// See [`Command::ConsumerHeartbeat`].
+    ConsumerHeartbeat(Result<ConsumerHeartbeatReply, GroupError>),
+    /// See [`Command::ConsumerDescribe`].
+    ConsumerDescribe(Result<ConsumerDescription, GroupError>),
     /// See [`Command::CommitOffsets`]: of the group, then of each partition in the order asked.
     CommitOffsets(Result<Vec<Result<(), GroupError>>, GroupError>),
     /// See [`Command::FetchOffsets`]: in the order asked, or all there are, by topic and partition.
@@ -195,6 +229,110 @@ pub struct Leave {
     pub members: Vec<(Name, Option<Name>)>,
 }
 
+/// A member of the new protocol joins, lives or leaves (ConsumerGroupHeartbeat 0-1, KIP-848). What is none has not changed.
+#[derive(Clone, Debug)]
+pub struct ConsumerHeartbeat {
+    /// The group.
+    pub group: Name,
+    /// The member's id; the handler makes one where a client of version 0 has none yet.
+    pub member: Name,
+    /// Whether clients of this version make their ids themselves (1 on).
+    pub makes_own_id: bool,
+    /// Its epoch: 0 joins, -1 leaves, -2 leaves for now (static members).
+    pub epoch: i32,
+    /// Its static id.
+    pub instance: Option<Name>,
+    /// Its rack.
+    pub rack: Option<Name>,
+    /// How long it may take to give up partitions, milliseconds; -1 has not changed.
+    pub rebalance_timeout_ms: i32,
+    /// The topics that it subscribes to by name.
+    pub topics: Option<BTreeSet<Name>>,
+    /// The expression by which it subscribes; empty for none.
+    pub regex: Option<Name>,
+    /// The assignor that it wants.
+    pub assignor: Option<Name>,
+    /// The partitions that it owns.
+    pub owned: Option<Target>,
+    /// The client's id.
+    pub client_id: Name,
+    /// The client's address as Kafka writes it: `/127.0.0.1`.
+    pub client_host: Name,
+}
+
+/// What a member of the new protocol is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerHeartbeatReply {
+    /// Its id.
+    pub member: Name,
+    /// Its epoch.
+    pub epoch: i32,
+    /// How long it waits before its next heartbeat; zero for a member that left.
+    pub interval: Duration,
+    /// All partitions that it has now; none when they are what they were.
+    pub assignment: Option<Target>,
+}
+
+/// Where a group of the new protocol is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ConsumerState {
+    /// No members.
+    Empty,
+    /// What its members are to have is not known yet.
+    Assigning,
+    /// Members give up partitions and are given others.
+    Reconciling,
+    /// All members have what they are to have.
+    Stable,
+}
+
+/// A group of the new protocol, whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerDescription {
+    /// Its id.
+    pub group: Name,
+    /// Its state.
+    pub state: ConsumerState,
+    /// Its epoch.
+    pub epoch: i32,
+    /// The epoch of what its members are to have.
+    pub target_epoch: i32,
+    /// The assignor in use.
+    pub assignor: Name,
+    /// Its members.
+    pub members: Vec<ConsumerMember>,
+}
+
+/// Partitions as they are described: of topics that exist, by id.
+pub type DescribedPartitions = Vec<(TopicId, Name, Vec<i32>)>;
+
+/// A member of a described group of the new protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerMember {
+    /// Its id.
+    pub member: Name,
+    /// Its static id.
+    pub instance: Option<Name>,
+    /// Its rack.
+    pub rack: Option<Name>,
+    /// Its epoch.
+    pub epoch: i32,
+    /// The client's id.
+    pub client_id: Name,
+    /// The client's address.
+    pub client_host: Name,
+    /// The topics that it subscribes to by name.
+    pub topics: BTreeSet<Name>,
+    /// The expression by which it subscribes.
+    pub regex: Option<Name>,
+    /// What it has, also what it is to give up.
+    pub assigned: DescribedPartitions,
+    /// What it is to have.
+    pub target: DescribedPartitions,
+    /// Whether it speaks the classic protocol.
+    pub is_classic: bool,
+}
+
 /// Offsets to be kept (OffsetCommit 2-10).
 #[derive(Clone, Debug)]
 pub struct CommitOffsets {
@@ -315,6 +453,15 @@ pub struct MemberDescription {
     pub assignment: Bytes,
 }
 
+/// The state of a group of either protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum AnyState {
+    /// Of a classic group.
+    Classic(GroupState),
+    /// Of a group of the new protocol.
+    Consumer(ConsumerState),
+}
+
 /// A group in a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupListing {
@@ -323,7 +470,7 @@ pub struct GroupListing {
     /// Its protocol type; empty for a group that only has offsets.
     pub protocol_type: Name,
     /// Its state.
-    pub state: GroupState,
+    pub state: AnyState,
 }
 
 /// A group in a survey.
@@ -332,7 +479,7 @@ pub struct GroupSurvey {
     /// Its id.
     pub group: Name,
     /// Its state.
-    pub state: GroupState,
+    pub state: AnyState,
     /// What it committed: topic, its id (zero where that is not known), partition, offset.
     pub committed: Vec<(Name, TopicId, PartitionIndex, Offset)>,
 }

@@ -21,6 +21,30 @@ pub enum GroupError {
     /// Another member took over the static instance id (KIP-345).
     #[error("another member has the instance id now")]
     FencedInstanceId,
+    /// A static member that lives has the instance id; it must leave first (KIP-848).
+    #[error("another member has the instance id still")]
+    UnreleasedInstanceId,
+    /// The member's epoch is not the group's for it: it must give up all partitions and join anew (KIP-848).
+    #[error("the member epoch is not the one that the group knows; the member must give up its partitions and rejoin")]
+    FencedMemberEpoch,
+    /// A commit or a fetch of an epoch that is not the member's (KIP-848).
+    #[error("the member epoch is not the one that the group knows")]
+    StaleMemberEpoch,
+    /// The broker has no such assignor (KIP-848).
+    #[error("the assignor is not one of the broker's")]
+    UnsupportedAssignor,
+    /// The regular expression can't be compiled, or is too long (KIP-848).
+    #[error("the regular expression is not valid")]
+    InvalidRegularExpression,
+    /// A request whose fields contradict each other.
+    #[error("the request's fields do not go together")]
+    InvalidRequest,
+    /// The request's version is too old for a member of the new protocol.
+    #[error("the version is too old for a member of the consumer protocol")]
+    UnsupportedVersion,
+    /// The group is there, and is a consumer group (DescribeGroups).
+    #[error("the group is not a classic group")]
+    NotClassicGroup,
     /// The generation is over, or to come.
     #[error("the generation is not the group's")]
     IllegalGeneration,

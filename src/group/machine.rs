@@ -1,12 +1,13 @@
 //! The machine of a partition of `__consumer_offsets`: groups and their offsets under one roof.
 
-use super::classic::{Change, Groups, Out, Settings};
+use super::classic::{self, Change, Out};
 use super::command::{
-    Command, CommitOffsets, DeleteOffsets, GroupListing, GroupState, GroupSurvey, Join, JoinReply, Name, Reply,
+    Asked, Command, CommitOffsets, ConsumerHeartbeat, DeleteOffsets, GroupListing, GroupSurvey, Join, Name, Reply,
 };
-use super::offsets::{Expiration, Limits, Offsets};
-use super::records::{self, Decoded, subscription};
-use super::{GroupError, classic};
+use super::joint::{Groups, Policy};
+use super::offsets::{Limits, Offsets};
+use super::records::{self, Decoded};
+use super::{GroupError, consumer};
 use crate::coordinator::{Effects, Machine, Moment, Record, Stored, Ticket};
 use crate::settings::GroupSettings;
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub struct GroupMachine {
 impl GroupMachine {
     /// An empty one.
     pub fn new(settings: &GroupSettings) -> GroupMachine {
-        let groups = Settings {
+        let classic = classic::Settings {
             session_timeout_min: Duration::from_millis(settings.session_timeout_min_ms),
             session_timeout_max: Duration::from_millis(settings.session_timeout_max_ms),
             size_max: usize::try_from(settings.members_max).unwrap_or(usize::MAX),
@@ -48,7 +49,7 @@ impl GroupMachine {
             retention: Duration::from_secs(u64::from(settings.offsets_retention_minutes) * 60),
         };
         GroupMachine {
-            groups: Groups::new(groups),
+            groups: Groups::new(classic, consumer_settings(settings), policy(&settings.migration_policy)),
             offsets: Offsets::default(),
             limits,
             check_every: Duration::from_millis(settings.offsets_check_interval_ms),
@@ -57,19 +58,31 @@ impl GroupMachine {
         }
     }
 
+    /// The groups, for those who watch the machine.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     fn join(&mut self, now: Moment, ticket: Ticket, join: &Join, out: &mut Out) {
         let names = [Some(&join.group), join.instance.as_ref(), Some(&join.client_id), Some(&join.protocol_type)];
         let protocols = join.protocols.iter().map(|(name, _)| name);
         if names.into_iter().flatten().chain(protocols).any(|name| name.len() > NAME_BYTES_MAX) {
-            let error = Some(GroupError::StateTooLarge);
-            let member = join.member.clone();
-            let (leader, members) = (Name::from(""), Vec::new());
-            let (protocol_type, protocol, skip_assignment) = (None, None, false);
-            let reply =
-                JoinReply { error, generation: -1, protocol_type, protocol, leader, skip_assignment, member, members };
+            let reply = Groups::refused_join(join.member.clone(), GroupError::StateTooLarge);
             return out.replies.push((ticket, Reply::Join(reply)));
         }
         self.groups.join(now, ticket, join, out);
+    }
+
+    fn consumer_heartbeat(&mut self, now: Moment, request: &ConsumerHeartbeat, out: &mut Out) -> Reply {
+        let maybe = [&request.instance, &request.rack, &request.regex, &request.assignor];
+        let names = maybe.into_iter().flatten().chain([&request.group, &request.member, &request.client_id]);
+        let too_long = names.chain(request.topics.iter().flatten()).any(|name| name.len() > NAME_BYTES_MAX);
+        let reply = match too_long {
+            true => Err(GroupError::StateTooLarge),
+            false => self.groups.consumer_heartbeat(now, request, out),
+        };
+        Reply::ConsumerHeartbeat(reply)
     }
 
     fn commit(&mut self, now: Moment, request: &CommitOffsets, written: &mut Vec<Record>) -> Reply {
@@ -91,7 +104,7 @@ impl GroupMachine {
         if let Err(error) = self.groups.check_delete_offsets(&request.group) {
             return Reply::DeleteOffsets(Err(error));
         }
-        let is_subscribed = self.groups.subscriptions(&request.group, subscription::topics);
+        let is_subscribed = self.groups.subscriptions(&request.group);
         let (records, results) = self.offsets.delete(request, is_subscribed);
         written.extend(records);
         Reply::DeleteOffsets(Ok(results))
@@ -119,20 +132,10 @@ impl GroupMachine {
 
     /// Forgets offsets that nobody asked for in time, and groups that have nothing left.
     fn expire(&mut self, now: Moment, out: &mut Out, written: &mut Vec<Record>) {
-        let names: Vec<Name> = self.groups.names().cloned().collect();
-        for name in &names {
-            let Some(expiry) = self.groups.expiry(name) else { continue };
-            let topics = self.groups.subscribed_topics(name, subscription::topics);
-            let is_subscribed = |topic: &str| topics.as_ref().is_some_and(|topics| topics.contains(topic));
-            let policy = match (&expiry.protocol_type, expiry.state) {
-                (None, _) => Expiration::Simple,
-                (Some(_), GroupState::Empty) => Expiration::Empty { since: expiry.current_state_timestamp },
-                (Some(_), GroupState::Stable) if topics.is_some() => {
-                    Expiration::Consumer { is_subscribed: &is_subscribed }
-                }
-                (Some(_), _) => Expiration::InUse,
-            };
-            written.extend(self.offsets.expire(now.proven, name, &policy, &self.limits));
+        for name in &self.groups.names() {
+            let (offsets, limits) = (&mut self.offsets, &self.limits);
+            let forgotten = self.groups.with_expiration(name, |rule| offsets.expire(now.proven, name, rule, limits));
+            written.extend(forgotten.into_iter().flatten());
             if !self.offsets.has_offsets(name) {
                 self.groups.delete_if_empty(name, out);
             }
@@ -141,8 +144,37 @@ impl GroupMachine {
 }
 
 fn record(change: Change) -> Record {
-    let Change::Group { group, value } = change;
-    records::group(&group, value.as_ref())
+    match change {
+        Change::Group { group, value } => records::group(&group, value.as_ref()),
+        Change::Consumer(record) => records::consumer::record(&record).expect("names are short enough"),
+    }
+}
+
+fn consumer_settings(settings: &GroupSettings) -> consumer::Settings {
+    let known = |name: &&String| consumer::assign::ASSIGNORS.contains(&name.as_str());
+    let assignors: Vec<Name> =
+        settings.consumer_assignors.iter().filter(known).map(|name| name.as_str().into()).collect();
+    let own = consumer::Settings::default();
+    consumer::Settings {
+        session_timeout: Duration::from_millis(settings.consumer_session_timeout_ms),
+        heartbeat_interval: Duration::from_millis(settings.consumer_heartbeat_interval_ms),
+        size_max: usize::try_from(settings.consumer_members_max).unwrap_or(usize::MAX),
+        assignors: if assignors.is_empty() { own.assignors } else { assignors },
+        assignment_interval: Duration::from_millis(settings.consumer_assignment_interval_ms),
+        regex_refresh_interval: Duration::from_millis(settings.consumer_regex_refresh_interval_ms),
+        record_bytes_max: GROUP_RECORD_BYTES_MAX,
+        said_bytes_max: GROUP_MEMBER_BYTES_MAX,
+    }
+}
+
+/// The settings' own check lets nothing else through.
+fn policy(name: &str) -> Policy {
+    match name.to_ascii_lowercase().as_str() {
+        "disabled" => Policy::Disabled,
+        "upgrade" => Policy::Upgrade,
+        "downgrade" => Policy::Downgrade,
+        _ => Policy::Bidirectional,
+    }
 }
 
 /// What groups did goes into the records after what became of their offsets: a group is forgotten last.
@@ -153,20 +185,22 @@ fn finish(out: Out, written: Vec<Record>, effects: &mut Effects<Reply>) {
 }
 
 impl Machine for GroupMachine {
-    type Command = Command;
+    type Command = Asked;
     type Reply = Reply;
 
-    fn may_write(command: &Command) -> bool {
-        match command {
+    fn may_write(asked: &Asked) -> bool {
+        match &asked.command {
             Command::Heartbeat(_)
             | Command::FetchOffsets(_)
             | Command::Describe(_)
+            | Command::ConsumerDescribe(_)
             | Command::List
             | Command::Survey
             | Command::CommittedTopics => false,
             Command::Join(_)
             | Command::Sync(_)
             | Command::Leave(_)
+            | Command::ConsumerHeartbeat(_)
             | Command::CommitOffsets(_)
             | Command::DeleteOffsets(_)
             | Command::DeleteGroup(_)
@@ -179,7 +213,8 @@ impl Machine for GroupMachine {
             Ok(Decoded::Offset { group, topic, partition, value }) => {
                 self.offsets.replay(&group, &topic, partition, value);
             }
-            Ok(Decoded::Group { group, value }) => self.groups.replay(group, value),
+            Ok(Decoded::Group { group, value }) => self.groups.replay_classic(group, value),
+            Ok(Decoded::Consumer(record)) => self.groups.replay_consumer(&record),
             Ok(Decoded::Other { .. }) => {}
             Err(_) => self.unread += 1,
         }
@@ -195,7 +230,9 @@ impl Machine for GroupMachine {
         finish(out, Vec::new(), effects);
     }
 
-    fn command(&mut self, now: Moment, ticket: Ticket, command: Command, effects: &mut Effects<Reply>) {
+    fn command(&mut self, now: Moment, ticket: Ticket, asked: Asked, effects: &mut Effects<Reply>) {
+        let Asked { view, command } = asked;
+        self.groups.see(view);
         let (mut out, mut written) = (Out::default(), Vec::new());
         let reply = match command {
             Command::Join(join) => {
@@ -214,8 +251,13 @@ impl Machine for GroupMachine {
                 self.groups.leave(now, ticket, &leave, &mut out);
                 None
             }
+            Command::ConsumerHeartbeat(heartbeat) => Some(self.consumer_heartbeat(now, &heartbeat, &mut out)),
+            Command::ConsumerDescribe(group) => Some(Reply::ConsumerDescribe(self.groups.consumer_describe(&group))),
             Command::CommitOffsets(request) => Some(self.commit(now, &request, &mut written)),
-            Command::FetchOffsets(request) => Some(Reply::FetchOffsets(Ok(self.offsets.fetch(&request)))),
+            Command::FetchOffsets(request) => {
+                let allowed = self.groups.check_fetch(&request);
+                Some(Reply::FetchOffsets(allowed.map(|()| self.offsets.fetch(&request))))
+            }
             Command::DeleteOffsets(request) => Some(self.delete_offsets(&request, &mut written)),
             Command::Describe(group) => Some(Reply::Describe(self.groups.describe(&group))),
             Command::List => Some(Reply::List(self.groups.list())),

@@ -45,6 +45,11 @@ impl<K: Clone + Eq + Hash> Timers<K> {
         }
     }
 
+    /// Whether it is set.
+    pub fn is_set(&self, key: &K) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     /// When the next one goes off.
     pub fn due(&self) -> Option<Duration> {
         self.by_time.first_key_value().map(|((at, _), _)| *at)

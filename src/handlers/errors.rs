@@ -37,7 +37,14 @@ pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
 pub(super) fn of_group(error: GroupError) -> ErrorCode {
     match error {
         GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
-        GroupError::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+        GroupError::GroupIdNotFound | GroupError::NotClassicGroup => ErrorCode::GroupIdNotFound,
+        GroupError::UnreleasedInstanceId => ErrorCode::UnreleasedInstanceId,
+        GroupError::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
+        GroupError::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,
+        GroupError::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
+        GroupError::InvalidRegularExpression => ErrorCode::InvalidRegularExpression,
+        GroupError::InvalidRequest => ErrorCode::InvalidRequest,
+        GroupError::UnsupportedVersion => ErrorCode::UnsupportedVersion,
         GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
         GroupError::UnknownMemberId => ErrorCode::UnknownMemberId,
         GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,

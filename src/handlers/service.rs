@@ -7,8 +7,8 @@ use super::config_resources::TOPIC;
 use super::describe_log_dirs::Space;
 use super::fetch::Fetches;
 use super::groups::{
-    Groups, delete_groups, describe_groups, heartbeat, join_group, leave_group, list_groups, offset_commit,
-    offset_delete, offset_fetch, sync_group,
+    Groups, consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups, heartbeat, join_group,
+    leave_group, list_groups, offset_commit, offset_delete, offset_fetch, sync_group,
 };
 use super::producer_ids::ProducerIds;
 use super::topics::Topics;
@@ -118,7 +118,7 @@ impl Desk {
             }
             Request::CreateTopics(request) => request.topics.len() > CREATED_HERE_MAX,
             // What members said, what a group committed, how many groups there are: any of it may be megabytes.
-            Request::DescribeGroups(_) | Request::ListGroups(_) => true,
+            Request::DescribeGroups(_) | Request::ConsumerGroupDescribe(_) | Request::ListGroups(_) => true,
             Request::OffsetFetch(request) => {
                 request.topics.is_none() || request.groups.iter().any(|group| group.topics.is_none())
             }
@@ -183,10 +183,9 @@ impl Desk {
             | Request::LeaveGroup(_)
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
-            | Request::DeleteGroups(_) => begun(self.ask_groups(peer, header, request)),
-            Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
-                unreachable!("not served yet: no header of {} is let through", header.api)
-            }
+            | Request::DeleteGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_) => begun(self.ask_groups(peer, header, request)),
         }
     }
 
@@ -269,10 +268,9 @@ impl Desk {
             | Request::LeaveGroup(_)
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
-            | Request::DeleteGroups(_) => unreachable!("asked of a group"),
-            Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
-                unreachable!("not served yet")
-            }
+            | Request::DeleteGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_) => unreachable!("asked of a group"),
         }
     }
 
@@ -292,6 +290,12 @@ impl Desk {
                 Request::DescribeGroups(request) => describe_groups::answer(&groups, &head, &request).await,
                 Request::ListGroups(request) => list_groups::answer(&groups, &head, &request).await,
                 Request::DeleteGroups(request) => delete_groups::answer(&groups, &head, &request).await,
+                Request::ConsumerGroupHeartbeat(request) => {
+                    consumer_group_heartbeat::answer(&groups, &peer, &head, &request).await
+                }
+                Request::ConsumerGroupDescribe(request) => {
+                    consumer_group_describe::answer(&groups, &head, &request).await
+                }
                 _ => unreachable!("not about groups"),
             }
         })

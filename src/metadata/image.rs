@@ -318,3 +318,22 @@ fn edit(configs: &mut Configs, set: &Configs, delete: &[String]) {
 fn metric_name(topic: &str) -> Option<String> {
     topic.contains(['.', '_']).then(|| topic.replace('.', "_"))
 }
+
+#[cfg(test)]
+impl Image {
+    /// What these changes add up to.
+    pub fn of(changes: &[Change]) -> Image {
+        Image::default().with(changes)
+    }
+
+    /// The next image, with these changes.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Image {
+        let mut image = self.clone();
+        image.version += 1;
+        for change in changes {
+            image.apply(change).unwrap_or_else(|refusal| panic!("{change:?}: {refusal}"));
+        }
+        image
+    }
+}

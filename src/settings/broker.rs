@@ -111,6 +111,22 @@ pub struct GroupSettings {
     pub initial_rebalance_delay_ms: u64,
     /// `group.max.size`, at least 1
     pub members_max: u32,
+    /// `group.consumer.session.timeout.ms`
+    pub consumer_session_timeout_ms: u64,
+    /// `group.consumer.heartbeat.interval.ms`
+    pub consumer_heartbeat_interval_ms: u64,
+    /// `group.consumer.max.size`, at least 1
+    pub consumer_members_max: u32,
+    /// `group.consumer.assignors`: at least one
+    pub consumer_assignors: Vec<String>,
+    /// `group.consumer.assignment.interval.ms`
+    pub consumer_assignment_interval_ms: u64,
+    /// `group.consumer.regex.refresh.interval.ms`
+    pub consumer_regex_refresh_interval_ms: u64,
+    /// `group.consumer.migration.policy`, in any case
+    pub migration_policy: String,
+    /// `group.coordinator.rebalance.protocols`
+    pub rebalance_protocols: Vec<String>,
     /// `offset.metadata.max.bytes`
     pub offset_metadata_bytes_max: u32,
     /// `offsets.retention.minutes`, at least 1
@@ -181,6 +197,14 @@ impl BrokerSettings {
                 session_timeout_max_ms: read.long("group.max.session.timeout.ms")?,
                 initial_rebalance_delay_ms: read.long("group.initial.rebalance.delay.ms")?,
                 members_max: read.size("group.max.size")?,
+                consumer_session_timeout_ms: read.long("group.consumer.session.timeout.ms")?,
+                consumer_heartbeat_interval_ms: read.long("group.consumer.heartbeat.interval.ms")?,
+                consumer_members_max: read.size("group.consumer.max.size")?,
+                consumer_assignors: read.list("group.consumer.assignors")?,
+                consumer_assignment_interval_ms: read.long("group.consumer.assignment.interval.ms")?,
+                consumer_regex_refresh_interval_ms: read.long("group.consumer.regex.refresh.interval.ms")?,
+                migration_policy: read.text("group.consumer.migration.policy")?.unwrap_or_default(),
+                rebalance_protocols: read.list("group.coordinator.rebalance.protocols")?,
                 offset_metadata_bytes_max: read.size("offset.metadata.max.bytes")?,
                 offsets_retention_minutes: read.size("offsets.retention.minutes")?,
                 offsets_check_interval_ms: read.long("offsets.retention.check.interval.ms")?,
@@ -286,6 +310,13 @@ impl Reader<'_> {
         match self.value(name)? {
             Some(Value::Double(v)) => Ok(v),
             other => unreachable!("{name} is a number with a default, not {other:?}"),
+        }
+    }
+
+    fn list(&self, name: &str) -> Result<Vec<String>, SettingError> {
+        match self.value(name)? {
+            Some(Value::List(v)) => Ok(v),
+            other => unreachable!("{name} is a list with a default, not {other:?}"),
         }
     }
 

@@ -14,6 +14,9 @@ use super::value::{Reason, SettingError, Value};
 /// Each thread of the cleaner needs more than this for its keys.
 const DEDUPE_BYTES_PER_THREAD: i64 = 1 << 20;
 
+/// The assignors of consumer groups.
+const ASSIGNORS: [&str; 2] = ["uniform", "range"];
+
 /// The number of cleaners may change by this factor at once, either way.
 const THREADS_FACTOR: u32 = 2;
 
@@ -27,6 +30,7 @@ const UNLIMITED: i64 = -1;
 pub(super) fn check_together(layers: &Layers<'_>) -> Result<(), SettingError> {
     check_retention(layers)?;
     check_cleaner(layers)?;
+    check_consumer_groups(layers)?;
     check_local(layers, ("log.local.retention.bytes", whole(layers, "log.retention.bytes").unwrap_or(UNLIMITED)))?;
     check_local(layers, ("log.local.retention.ms", retention_ms(layers)))
 }
@@ -81,6 +85,46 @@ fn check_retention(layers: &Layers<'_>) -> Result<(), SettingError> {
             Err(key.invalid("0", Reason::NotUnlimitedOrPositive))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// What groups of the new protocol go by lies between the least and the greatest that one may set for itself; and assignors
+/// are those that there are: Kafka would load others as Java classes.
+fn check_consumer_groups(layers: &Layers<'_>) -> Result<(), SettingError> {
+    for (least, key, greatest) in [
+        (
+            "group.consumer.min.session.timeout.ms",
+            "group.consumer.session.timeout.ms",
+            "group.consumer.max.session.timeout.ms",
+        ),
+        (
+            "group.consumer.min.heartbeat.interval.ms",
+            "group.consumer.heartbeat.interval.ms",
+            "group.consumer.max.heartbeat.interval.ms",
+        ),
+        (
+            "group.consumer.min.assignment.interval.ms",
+            "group.consumer.assignment.interval.ms",
+            "group.consumer.max.assignment.interval.ms",
+        ),
+    ] {
+        let (Some(value), Some(least_value), Some(greatest_value)) =
+            (whole(layers, key), whole(layers, least), whole(layers, greatest))
+        else {
+            continue;
+        };
+        let (why, other, other_value) = match value {
+            _ if value < least_value => ("Value must not be less than", least, least_value),
+            _ if value > greatest_value => ("Value must not be more than", greatest, greatest_value),
+            _ => continue,
+        };
+        return Err(SettingError::Together { key, value, why, other, other_value });
+    }
+    let key = broker_key("group.consumer.assignors").expect("a broker key that is read is in the table");
+    let Some(Value::List(assignors)) = layers.broker_value(key.name) else { return Ok(()) };
+    match assignors.iter().find(|name| !ASSIGNORS.contains(&name.as_str())) {
+        Some(other) => Err(key.invalid(other, Reason::NotOneOf(ASSIGNORS.join(", ")))),
+        None => Ok(()),
     }
 }
 

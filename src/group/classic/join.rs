@@ -42,7 +42,7 @@ impl Groups {
         }
     }
 
-    fn check_join(&self, request: &Join) -> Result<(), GroupError> {
+    pub(super) fn check_join(&self, request: &Join) -> Result<(), GroupError> {
         if request.group.is_empty() {
             return Err(GroupError::InvalidGroupId);
         }

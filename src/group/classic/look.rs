@@ -5,7 +5,7 @@ use super::group::Group;
 use super::member::Member;
 use crate::base::Timestamp;
 use crate::group::GroupError;
-use crate::group::command::{GroupDescription, GroupListing, GroupState, MemberDescription, Name};
+use crate::group::command::{AnyState, GroupDescription, GroupListing, GroupState, MemberDescription, Name};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ impl Groups {
         let listed = |group: &Group| GroupListing {
             group: group.name.clone(),
             protocol_type: name_or_empty(&group.protocol_type),
-            state: group.state,
+            state: AnyState::Classic(group.state),
         };
         self.groups.values().map(listed).collect()
     }

@@ -5,7 +5,7 @@
 //!
 //! - `group`, `member`: a group without its timers. `step`: one group under a step, with its timers.
 //! - `join`, `sync`, `leave`, `commit`: the requests. `rebalance`: the join phase, from its beginning to its end.
-//! - `look`: what others ask of a group. [`stored`]: what is kept of it. [`out`]: what a step comes to.
+//! - `convert`: a group that changes its protocol. `look`: what others ask of a group. [`stored`]: what is kept of it. [`out`]: what a step comes to.
 //!
 //! It goes as in Kafka 4.4 (`GroupMetadataManager`, `ClassicGroup`). Where Kafka leaves a request without an answer, we
 //! give one, since every ticket is answered once: a join or sync whose client sent it again is told
@@ -16,6 +16,7 @@
 //! forgotten, and its number is given again, which no assignment ever bore.
 
 mod commit;
+mod convert;
 mod group;
 mod join;
 mod leave;
@@ -30,8 +31,9 @@ mod sync;
 #[cfg(test)]
 mod simulation_tests;
 #[cfg(test)]
-mod tests;
+pub(in crate::group) mod tests;
 
+pub use convert::{Whole, WholeMember};
 pub use look::{Expiry, ParseTopics};
 pub use out::{Change, Out};
 pub use stored::{GroupValue, MemberValue};

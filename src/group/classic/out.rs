@@ -4,6 +4,7 @@ use super::stored::GroupValue;
 use crate::coordinator::machine::Ticket;
 use crate::group::GroupError;
 use crate::group::command::{JoinReply, Name, Reply};
+use crate::group::records::ConsumerRecord;
 
 /// Something to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,8 @@ pub enum Change {
         /// What is kept of it.
         value: Option<GroupValue>,
     },
+    /// A part of a group of the new protocol.
+    Consumer(ConsumerRecord),
 }
 
 /// Changes and replies of a step. The replies go when the changes are durable.
@@ -36,7 +39,7 @@ impl Out {
     }
 
     /// Refuses a join; `member` is the id that is told.
-    pub(super) fn refuse_join(&mut self, ticket: Ticket, member: Name, error: GroupError) {
+    pub(in crate::group) fn refuse_join(&mut self, ticket: Ticket, member: Name, error: GroupError) {
         let reply = JoinReply {
             error: Some(error),
             generation: -1,

@@ -41,6 +41,10 @@ impl<'a> Cursor<'a> {
         Ok(*taken)
     }
 
+    pub(super) fn i8(&mut self) -> Result<i8, RecordError> {
+        Ok(i8::from_be_bytes(self.fixed()?))
+    }
+
     pub(super) fn i16(&mut self) -> Result<i16, RecordError> {
         Ok(i16::from_be_bytes(self.fixed()?))
     }
@@ -120,6 +124,16 @@ impl<'a> Cursor<'a> {
         Ok(claimed)
     }
 
+    /// An array of numbers of 32 bits; none for null.
+    pub(super) fn nullable_i32s(&mut self) -> Result<Option<Vec<i32>>, RecordError> {
+        let Some(claimed) = self.length(Self::i32)? else { return Ok(None) };
+        let fit = self.left.len() / size_of::<i32>();
+        if claimed > fit {
+            return Err(RecordError::TooMany { claimed, fit });
+        }
+        (0..claimed).map(|_| self.i32()).collect::<Result<_, _>>().map(Some)
+    }
+
     /// The tagged fields that end a structure of a flexible version: `known` is given each, and passes over those of
     /// newer versions, as Kafka does.
     pub(super) fn tags(
@@ -139,7 +153,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Fields that are not of a flexible version, one after another.
+/// Fields, one after another: of a flexible version where a method says so.
 #[derive(Default)]
 pub(super) struct Fields(Vec<u8>);
 
@@ -147,6 +161,16 @@ impl Fields {
     /// Starts with a key's kind or a value's version.
     pub(super) fn new(first: i16) -> Fields {
         Fields(first.to_be_bytes().to_vec())
+    }
+
+    /// Starts with nothing.
+    pub(super) fn bare() -> Fields {
+        Fields(Vec::new())
+    }
+
+    pub(super) fn i8(&mut self, value: i8) -> &mut Self {
+        self.0.extend(value.to_be_bytes());
+        self
     }
 
     pub(super) fn i32(&mut self, value: i32) -> &mut Self {
@@ -190,13 +214,39 @@ impl Fields {
     /// A string of a flexible version.
     pub(super) fn compact_string(&mut self, value: &str) -> &mut Self {
         assert!(value.len() <= STRING_BYTES_MAX, "a string of {} bytes in a record", value.len());
-        let mut length = value.len() + 1;
-        while length >= 0x80 {
-            self.0.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        self.0.push(length as u8);
+        self.varint(value.len() + 1);
         self.0.extend(value.as_bytes());
+        self
+    }
+
+    /// A string of a flexible version, or null.
+    pub(super) fn compact_nullable_string(&mut self, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.compact_string(value),
+            None => self.varint(0),
+        }
+    }
+
+    /// Bytes of a flexible version.
+    pub(super) fn compact_bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.varint(value.len() + 1);
+        self.0.extend(value);
+        self
+    }
+
+    /// The number of an array's elements, of a flexible version.
+    pub(super) fn compact_count(&mut self, count: usize) -> &mut Self {
+        self.varint(count + 1)
+    }
+
+    /// An unsigned varint.
+    pub(super) fn varint(&mut self, value: usize) -> &mut Self {
+        let mut left = value;
+        while left >= 0x80 {
+            self.0.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        self.0.push(left as u8);
         self
     }
 

@@ -1,7 +1,9 @@
 //! Kafka's own records of `__consumer_offsets`, byte for byte as Apache Kafka 4.4 writes them.
 //!
 //! - [`offset()`] and [`group()`]: make a record; [`decode`] reads one.
+//! - [`consumer`]: the records of groups of the new protocol (KIP-848).
 //! - `offset.rs`, `group.rs`: one layout each; `cursor.rs`: the fields that they are made of.
+//! - [`embedded`]: what consumers of the classic protocol tell each other.
 //! - [`subscription`]: the topics in what a member of a consumer group tells the group's leader.
 //!
 //! A key begins with its kind, a value with its version:
@@ -11,16 +13,20 @@
 //! | 0 | offset of a group, before Kafka 0.9 | offset | 0 | never |
 //! | 1 | offset of a group: group, topic, partition | offset | 0-4 | 4; 1 with an expiry of its own |
 //! | 2 | group | classic group, whole | 0-4 | 3 |
+//! | 3 to 8, 16 | group, or group and member | a part of a consumer group, see [`consumer`] | 0 | 0 |
 //!
 //! What cannot be read is an error that says why, never a panic. Bytes behind the last field are let pass, as Kafka does.
 
+pub mod consumer;
 mod cursor;
+pub mod embedded;
 mod group;
 mod offset;
 pub mod subscription;
 #[cfg(test)]
 mod tests;
 
+pub use consumer::ConsumerRecord;
 pub(in crate::group) use cursor::STRING_BYTES_MAX;
 pub use group::{GroupValue, MemberValue, group};
 pub use offset::{OffsetValue, offset};
@@ -50,6 +56,8 @@ pub enum Decoded {
         /// Its state.
         value: Option<GroupValue>,
     },
+    /// A part of a consumer group.
+    Consumer(ConsumerRecord),
     /// Of a newer kind: left alone.
     Other {
         /// The kind.
@@ -124,7 +132,10 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, RecordError> 
             });
             Ok(Decoded::Group { group, value: value.transpose()? })
         }
-        kind => Ok(Decoded::Other { kind }),
+        kind => match consumer::Kind::of(kind) {
+            Some(kind) => consumer::decode(kind, key, value).map(Decoded::Consumer),
+            None => Ok(Decoded::Other { kind }),
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: &str = include_str!("../../../docs/compatibility-behaviours.md");
 
 /// The files of this module that hold tests.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 14] = [
     include_str!("av.rs"),
     include_str!("md.rs"),
     include_str!("pr.rs"),
@@ -17,12 +17,14 @@ const TESTS: [&str; 12] = [
     include_str!("cg.rs"),
     include_str!("cg_offsets.rs"),
     include_str!("cg_more.rs"),
+    include_str!("ng.rs"),
+    include_str!("features.rs"),
     include_str!("ad.rs"),
 ];
 
 /// The areas, and the numbers each has in the protocol reference.
-const AREAS: [(&str, u32); 8] =
-    [("AV", 12), ("MD", 8), ("PR", 12), ("FE", 18), ("LO", 3), ("DR", 2), ("CG", 15), ("AD", 8)];
+const AREAS: [(&str, u32); 9] =
+    [("AV", 12), ("MD", 8), ("PR", 12), ("FE", 18), ("LO", 3), ("DR", 2), ("CG", 15), ("NG", 6), ("AD", 8)];
 
 /// Behaviours without a test here: their parts of the broker are not there yet.
 const LATER: [&str; 8] = ["FE-5", "FE-6", "FE-7", "FE-8", "FE-15", "FE-18", "LO-2", "CG-11"];

@@ -16,6 +16,7 @@ mod large;
 mod listed;
 mod lo;
 mod md;
+mod ng;
 mod pr;
 mod pr_idempotence;
 

@@ -1,5 +1,7 @@
 //! DescribeGroups (15), versions 0-6. KIP-345 (static members), KIP-430 (operations), KIP-1043 (unknown groups).
 //!
+//! - A group of the new protocol is no classic one: it is told as an unknown one is, from which clients go on to
+//!   ConsumerGroupDescribe.
 //! - CG-14: an unknown group is told GROUP_ID_NOT_FOUND from version 6 on; before that it is a dead one without members.
 //! - A group that is named again and again is an error: what its members said may be megabytes.
 
@@ -25,7 +27,7 @@ const INSTANCE_SINCE: i16 = 4;
 const NOT_FOUND_SINCE: i16 = 6;
 
 /// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: what may be done with a group.
-const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 pub(in crate::handlers) async fn answer(
     groups: &Groups,
@@ -40,7 +42,10 @@ pub(in crate::handlers) async fn answer(
         }
         let described = match groups.ask(&group, Command::Describe(name(&group))).await {
             Ok(Reply::Describe(Ok(found))) => told(header.version, found),
-            Ok(Reply::Describe(Err(GroupError::GroupIdNotFound))) => unknown(header.version, &group),
+            Ok(Reply::Describe(Err(GroupError::GroupIdNotFound))) => unknown(header.version, &group, "not found"),
+            Ok(Reply::Describe(Err(GroupError::NotClassicGroup))) => {
+                unknown(header.version, &group, "is not a classic group")
+            }
             Ok(Reply::Describe(Err(error))) => refused(&group, errors::of_group(error)),
             Ok(other) => unreachable!("a description is answered with {other:?}"),
             Err(code) => refused(&group, code),
@@ -62,12 +67,12 @@ fn refused(group: &Str, code: ErrorCode) -> DescribedGroup {
     described
 }
 
-fn unknown(version: i16, group: &Str) -> DescribedGroup {
+fn unknown(version: i16, group: &Str, why: &str) -> DescribedGroup {
     let mut described = refused(group, ErrorCode::None);
     described.group_state = Str::from_static_str(state(GroupState::Dead));
     if version >= NOT_FOUND_SINCE {
         described.error_code = ErrorCode::GroupIdNotFound.code();
-        described.error_message = Some(text(format!("Group {} not found.", group.as_str())));
+        described.error_message = Some(text(format!("Group {} {why}.", group.as_str())));
     }
     described
 }

@@ -1,6 +1,6 @@
 //! Consumer lag, computed where committed offsets and high watermarks are: a picture of all groups every few seconds.
 
-use super::{Groups, state};
+use super::{Groups, any_state};
 use crate::base::{Offset, PartitionIndex, TopicId};
 use crate::group::command::{Command, GroupSurvey, Name, Reply};
 use crate::metadata::Image;
@@ -30,7 +30,7 @@ impl Groups {
                     picture.unread += unread;
                     let image = self.topics().image();
                     for group in groups {
-                        *picture.states.entry(state(group.state)).or_default() += 1;
+                        *picture.states.entry(any_state(group.state)).or_default() += 1;
                         self.lags(&image, group, &mut picture.lags);
                     }
                 }

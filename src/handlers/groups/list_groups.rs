@@ -3,8 +3,8 @@
 //! - CG-14: filters by state from version 4 on and by type from version 5 on, whatever the case of the letters.
 //! - A partition that is still being loaded makes the whole list incomplete: the client is told so and asks again.
 
-use super::{Groups, state};
-use crate::group::command::{Command, GroupListing, Reply};
+use super::{Groups, any_state};
+use crate::group::command::{AnyState, Command, GroupListing, Reply};
 use crate::handlers::answer::{Outcome, done, text};
 use crate::wire::requests::ListGroupsRequest;
 use crate::wire::{ErrorCode, RequestHeader, Str};
@@ -18,6 +18,17 @@ const TYPE_SINCE: i16 = 5;
 
 /// The type of every group of the classic protocol.
 const CLASSIC: &str = "classic";
+
+/// The type of every group of the new one.
+const CONSUMER: &str = "consumer";
+
+/// Kafka's name for a group's type.
+fn kind(group: &GroupListing) -> &'static str {
+    match group.state {
+        AnyState::Classic(_) => CLASSIC,
+        AnyState::Consumer(_) => CONSUMER,
+    }
+}
 
 pub(in crate::handlers) async fn answer(
     groups: &Groups,
@@ -50,7 +61,7 @@ fn is_wanted(request: &ListGroupsRequest, group: &GroupListing) -> bool {
     };
     // Kafka takes blanks around a state for nothing, and those around a type for a part of it.
     let states = request.states_filter.iter().map(|wanted| text(wanted.trim()));
-    among(&mut { states }, state(group.state)) && among(&mut request.types_filter.iter(), CLASSIC)
+    among(&mut { states }, any_state(group.state)) && among(&mut request.types_filter.iter(), kind(group))
 }
 
 fn told(version: i16, group: &GroupListing) -> ListedGroup {
@@ -58,10 +69,10 @@ fn told(version: i16, group: &GroupListing) -> ListedGroup {
     listed.group_id = text(&*group.group).into();
     listed.protocol_type = text(&*group.protocol_type);
     if version >= STATE_SINCE {
-        listed.group_state = Str::from_static_str(state(group.state));
+        listed.group_state = Str::from_static_str(any_state(group.state));
     }
     if version >= TYPE_SINCE {
-        listed.group_type = Str::from_static_str(CLASSIC);
+        listed.group_type = Str::from_static_str(kind(group));
     }
     listed
 }

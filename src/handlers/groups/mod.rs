@@ -7,6 +7,8 @@
 //! durable. Nothing is asked of a coordinator for longer than a client may be made to wait; a connection that ends gives up
 //! its answer, not what it asked for.
 
+pub(super) mod consumer_group_describe;
+pub(super) mod consumer_group_heartbeat;
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod heartbeat;
@@ -23,7 +25,7 @@ pub(super) mod sync_group;
 pub use place::Groups;
 
 use super::call::Peer;
-use crate::group::command::{GroupState, Name, Reply};
+use crate::group::command::{AnyState, ConsumerState, GroupState, Name, Reply};
 use crate::wire::{ErrorCode, Str};
 use std::collections::HashSet;
 use std::future::Future;
@@ -76,7 +78,25 @@ impl Repeats {
     }
 }
 
-/// Kafka's name for a state.
+/// Kafka's name for a state of a group of either protocol.
+fn any_state(state: AnyState) -> &'static str {
+    match state {
+        AnyState::Classic(classic) => self::state(classic),
+        AnyState::Consumer(consumer) => consumer_state(consumer),
+    }
+}
+
+/// Kafka's name for a state of a group of the new protocol.
+fn consumer_state(state: ConsumerState) -> &'static str {
+    match state {
+        ConsumerState::Empty => "Empty",
+        ConsumerState::Assigning => "Assigning",
+        ConsumerState::Reconciling => "Reconciling",
+        ConsumerState::Stable => "Stable",
+    }
+}
+
+/// Kafka's name for a state of a classic group.
 fn state(state: GroupState) -> &'static str {
     match state {
         GroupState::Empty => "Empty",

@@ -3,13 +3,14 @@
 use crate::base::{Clock, PartitionIndex, TopicId};
 use crate::coordinator::{AskError, Coordinator};
 use crate::group::GroupMachine;
-use crate::group::command::{Command, Name, Reply};
+use crate::group::command::{Asked, Command, Name, Reply, View};
 use crate::handlers::topics::{NewTopic, Topics};
 use crate::metadata::{CommitError, Configs, Refusal, Topic};
 use crate::partition::Partition;
 use crate::wire::ErrorCode;
 use futures_util::future::join_all;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The topic of committed offsets and groups.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -31,6 +32,13 @@ impl Groups {
 
     pub(super) fn topics(&self) -> &Arc<Topics> {
         &self.topics
+    }
+
+    /// Whether groups of this protocol are served: it is switched on, and for those of the new one the cluster is at the
+    /// level of `group.version` that has them (NG-1).
+    pub(super) fn speaks(&self, protocol: &str) -> bool {
+        let is_on = self.topics.configs().broker().groups.rebalance_protocols.iter().any(|on| on == protocol);
+        is_on && self.topics.image().group_version() >= 1
     }
 
     /// The topic, made when there is none yet. Its files come with its records.
@@ -70,7 +78,7 @@ impl Groups {
 
     async fn forget_missing_topics(&self, partition: &Arc<Partition>) {
         let committed = loop {
-            match self.coordinator.ask(partition, Command::CommittedTopics).await {
+            match self.coordinator.ask(partition, self.asked(Command::CommittedTopics)).await {
                 Ok(Reply::CommittedTopics(topics)) => break topics,
                 Ok(other) => unreachable!("the topics of offsets are answered with {other:?}"),
                 Err(AskError::Loading) => {}
@@ -86,7 +94,7 @@ impl Groups {
         };
         let missing: Vec<_> = committed.into_iter().filter(is_missing).collect();
         if !missing.is_empty()
-            && let Err(error) = self.coordinator.ask(partition, Command::TopicsDeleted(missing)).await
+            && let Err(error) = self.coordinator.ask(partition, self.asked(Command::TopicsDeleted(missing))).await
         {
             tracing::warn!(partition = %partition.id(), %error, "offsets of deleted topics are kept until the next start");
         }
@@ -114,14 +122,24 @@ impl Groups {
         let index = partition_of(group, topic.partitions);
         let partition = self.topics.partition(&self.topics.image(), &topic, index);
         let partition = partition.ok_or(ErrorCode::CoordinatorNotAvailable)?;
-        self.coordinator.ask(&partition, command).await.map_err(code)
+        self.coordinator.ask(&partition, self.asked(command)).await.map_err(code)
     }
 
     /// Asks the machines of all partitions that have records, at once.
     pub async fn ask_all(&self, command: impl Fn() -> Command) -> Vec<Result<Reply, ErrorCode>> {
         let partitions = self.partitions();
         let asked = partitions.iter().filter(|partition| partition.watermarks().end.0 > 0);
-        join_all(asked.map(async |partition| self.coordinator.ask(partition, command()).await.map_err(code))).await
+        join_all(
+            asked.map(async |partition| self.coordinator.ask(partition, self.asked(command())).await.map_err(code)),
+        )
+        .await
+    }
+
+    /// A command, with what is known of the cluster now.
+    fn asked(&self, command: Command) -> Asked {
+        let interval = self.topics.configs().broker().groups.consumer_assignment_interval_ms;
+        let view = View { image: self.topics.image(), assignment_interval: Duration::from_millis(interval) };
+        Asked { view, command }
     }
 
     fn partitions(&self) -> Vec<Arc<Partition>> {

@@ -8,29 +8,29 @@ pub(super) static KEYS: &[Key] = keys! {
         "Whether dead-letter topics of share groups come into being by themselves.";
     "errors.deadletterqueue.topic.name.prefix" String "dlq." [] ClusterWide Accepted
         "What the names of dead-letter topics of share groups start with.";
-    "group.consumer.assignment.interval.ms" Int "1000" [0 ..] ClusterWide Accepted
+    "group.consumer.assignment.interval.ms" Int "1000" [0 ..] ClusterWide Effective
         "Least time between two assignments of a consumer group, in milliseconds.";
-    "group.consumer.assignors" List "uniform,range" [list 1] ReadOnly Accepted
+    "group.consumer.assignors" List "uniform,range" [list 1] ReadOnly Effective
         "Assignors that consumer groups may use on the broker side, the first one being the default.";
-    "group.consumer.heartbeat.interval.ms" Int "5000" [1 ..] ReadOnly Accepted
+    "group.consumer.heartbeat.interval.ms" Int "5000" [1 ..] ReadOnly Effective
         "Pause between two heartbeats that members of consumer groups are told to keep, in milliseconds.";
-    "group.consumer.max.assignment.interval.ms" Int "15000" [0 ..] ReadOnly Accepted
+    "group.consumer.max.assignment.interval.ms" Int "15000" [0 ..] ReadOnly Effective
         "Largest assignment interval that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.max.heartbeat.interval.ms" Int "15000" [1 ..] ReadOnly Accepted
+    "group.consumer.max.heartbeat.interval.ms" Int "15000" [1 ..] ReadOnly Effective
         "Largest heartbeat interval that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.max.session.timeout.ms" Int "60000" [1 ..] ReadOnly Accepted
+    "group.consumer.max.session.timeout.ms" Int "60000" [1 ..] ReadOnly Effective
         "Largest session timeout that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.max.size" Int "2147483647" [1 ..] ReadOnly Accepted
+    "group.consumer.max.size" Int "2147483647" [1 ..] ReadOnly Effective
         "Most members of one consumer group.";
-    "group.consumer.migration.policy" String "bidirectional" [nocase "DISABLED" "DOWNGRADE" "UPGRADE" "BIDIRECTIONAL"] ReadOnly Accepted
+    "group.consumer.migration.policy" String "bidirectional" [nocase "DISABLED" "DOWNGRADE" "UPGRADE" "BIDIRECTIONAL"] ReadOnly Effective
         "Which way groups may change between the classic and the consumer protocol while they are in use.";
-    "group.consumer.min.assignment.interval.ms" Int "0" [0 ..] ReadOnly Accepted
+    "group.consumer.min.assignment.interval.ms" Int "0" [0 ..] ReadOnly Effective
         "Smallest assignment interval that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.min.heartbeat.interval.ms" Int "5000" [1 ..] ReadOnly Accepted
+    "group.consumer.min.heartbeat.interval.ms" Int "5000" [1 ..] ReadOnly Effective
         "Smallest heartbeat interval that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.min.session.timeout.ms" Int "45000" [1 ..] ReadOnly Accepted
+    "group.consumer.min.session.timeout.ms" Int "45000" [1 ..] ReadOnly Effective
         "Smallest session timeout that a consumer group may set for itself, in milliseconds.";
-    "group.consumer.session.timeout.ms" Int "45000" [1 ..] ReadOnly Accepted
+    "group.consumer.session.timeout.ms" Int "45000" [1 ..] ReadOnly Effective
         "Silence after which a member of a consumer group is removed, in milliseconds.";
     "group.coordinator.append.linger.ms" Int "-1" [-1 ..] ReadOnly Accepted
         "How long the group coordinator gathers writes, in milliseconds; -1 adapts to the load.";
@@ -38,7 +38,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Threads for the slower chores of the group coordinator.";
     "group.coordinator.cached.buffer.max.bytes" Int "1048588" [524288 ..] ClusterWide Accepted
         "Largest write buffer that the group coordinator keeps for reuse.";
-    "group.coordinator.rebalance.protocols" List "classic,consumer,streams" [list 1 "consumer" "classic" "share" "streams"] ReadOnly Accepted
+    "group.coordinator.rebalance.protocols" List "classic,consumer,streams" [list 1 "consumer" "classic" "share" "streams"] ReadOnly Effective
         "Group protocols that are switched on.";
     "group.coordinator.threads" Int "4" [1 ..] ReadOnly Accepted
         "Threads of the group coordinator.";

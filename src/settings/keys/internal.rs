@@ -10,7 +10,7 @@ pub(super) static KEYS: &[Key] = keys! {
         "Pause between two reports on controller events, in milliseconds.";
     "group.consumer.assignor.offload.enable" Boolean "true" [] ClusterWide Accepted
         "Whether assignments of consumer groups are computed in the background.";
-    "group.consumer.regex.refresh.interval.ms" Int "600000" [10000 ..] ReadOnly Accepted
+    "group.consumer.regex.refresh.interval.ms" Int "600000" [10000 ..] ReadOnly Effective
         "Pause between two evaluations of subscribed patterns, in milliseconds.";
     "group.share.assignor.offload.enable" Boolean "true" [] ClusterWide Accepted
         "Whether assignments of share groups are computed in the background.";

@@ -77,6 +77,30 @@ fn what_a_start_refuses() {
         (&[("log.cleaner.enable", "false"), (THREADS, "0")], Err("log.cleaner.threads: Value must be at least 1")),
         (&[("log.cleaner.io.buffer.size", "0"), ("log.cleaner.io.max.bytes.per.second", "-1")], Ok(())),
         (&[("log.cleaner.io.buffer.load.factor", "1.1")], Ok(())),
+        (
+            &[("group.consumer.session.timeout.ms", "44999")],
+            Err(
+                "group.consumer.session.timeout.ms: Value must not be less than group.consumer.min.session.timeout.ms (45000)",
+            ),
+        ),
+        (&[("group.consumer.session.timeout.ms", "6000"), ("group.consumer.min.session.timeout.ms", "6000")], Ok(())),
+        (
+            &[("group.consumer.heartbeat.interval.ms", "15001")],
+            Err(
+                "group.consumer.heartbeat.interval.ms: Value must not be more than group.consumer.max.heartbeat.interval.ms (15000)",
+            ),
+        ),
+        (
+            &[("group.consumer.max.assignment.interval.ms", "999")],
+            Err(
+                "group.consumer.assignment.interval.ms: Value must not be more than group.consumer.max.assignment.interval.ms (999)",
+            ),
+        ),
+        (
+            &[("group.consumer.assignors", "range,org.example.Mine")],
+            Err("group.consumer.assignors: String must be one of: uniform, range"),
+        ),
+        (&[("group.consumer.assignors", "range")], Ok(())),
         (&[("log.cleaner.min.compaction.lag.ms", "10"), ("log.cleaner.max.compaction.lag.ms", "9")], Ok(())),
         (&[("log.local.retention.bytes", "5")], Ok(())),
         (

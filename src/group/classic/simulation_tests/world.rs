@@ -274,7 +274,7 @@ impl World {
     /// What is kept of a group has generations that only grow.
     fn check_kept(&self, changes: &[Change]) {
         let generation = |change: &Change| {
-            let Change::Group { value, .. } = change;
+            let Change::Group { value, .. } = change else { panic!("{change:?}") };
             value.as_ref().map(|value| value.generation)
         };
         let mut last = self.log.last().and_then(generation);
@@ -396,7 +396,8 @@ impl World {
         self.events
             .retain(|_, event| !matches!(event, Event::Deliver { .. } | Event::Answer { .. } | Event::Durable(_)));
         self.groups = Groups::new(self.settings.clone());
-        for Change::Group { group, value } in self.log.clone() {
+        for change in self.log.clone() {
+            let Change::Group { group, value } = change else { panic!("{change:?}") };
             self.groups.replay(group, value);
         }
         let mut out = Out::default();

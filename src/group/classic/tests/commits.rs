@@ -1,6 +1,7 @@
 //! Who may commit, delete, and what is told of a group.
 
 use super::*;
+use crate::group::command::AnyState;
 use crate::group::command::GroupListing;
 
 #[test]
@@ -46,8 +47,10 @@ fn cg_14_an_unknown_group_is_not_found_and_all_others_are_listed() {
     assert_eq!(bench.groups.describe(&name(GROUP)), Err(GroupError::GroupIdNotFound));
     let members = bench.stable(1);
     bench.commit(CommitOffsets { group: name("simple"), ..commit("", -1) }).expect("a simple group");
-    let listing =
-        |group, protocol_type, state| GroupListing { group: name(group), protocol_type: name(protocol_type), state };
+    let listing = |group, protocol_type, state| {
+        let state = AnyState::Classic(state);
+        GroupListing { group: name(group), protocol_type: name(protocol_type), state }
+    };
     let expected = [listing("g", "consumer", GroupState::Stable), listing("simple", "", GroupState::Empty)];
     assert_eq!(bench.groups.list(), expected);
     let described = bench.groups.describe(&name(GROUP)).expect("there");

@@ -30,7 +30,7 @@ pub(super) const fn ms(ms: u64) -> Duration {
 }
 
 /// A join as a consumer sends it: session 10 s, rebalance 60 s.
-pub(super) fn join(member: &str) -> Join {
+pub(in crate::group) fn join(member: &str) -> Join {
     Join {
         group: name(GROUP),
         member: name(member),
@@ -51,7 +51,7 @@ pub(super) fn join_static(member: &str, instance: &str) -> Join {
     Join { instance: Some(name(instance)), ..join(member) }
 }
 
-pub(super) fn sync(member: &Name, generation: i32) -> Sync {
+pub(in crate::group) fn sync(member: &Name, generation: i32) -> Sync {
     Sync {
         group: name(GROUP),
         generation,
@@ -63,11 +63,11 @@ pub(super) fn sync(member: &Name, generation: i32) -> Sync {
     }
 }
 
-pub(super) fn heartbeat(member: &Name, generation: i32) -> Heartbeat {
+pub(in crate::group) fn heartbeat(member: &Name, generation: i32) -> Heartbeat {
     Heartbeat { group: name(GROUP), generation, member: member.clone(), instance: None }
 }
 
-pub(super) fn commit(member: &str, generation: i32) -> CommitOffsets {
+pub(in crate::group) fn commit(member: &str, generation: i32) -> CommitOffsets {
     CommitOffsets {
         group: name(GROUP),
         generation,
@@ -113,7 +113,7 @@ impl Bench {
             assert!(self.replies.insert(ticket, reply).is_none(), "{ticket:?} was answered twice");
         }
         for change in out.changes {
-            let Change::Group { group, value } = change;
+            let Change::Group { group, value } = change else { panic!("{change:?}") };
             self.changes.push((group, value));
         }
     }

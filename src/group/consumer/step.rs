@@ -1,0 +1,281 @@
+//! One group under a step: with its timers, the settings, the moment, the topics, and what the step comes to.
+
+use super::Settings;
+use super::assign::Spec;
+use super::group::Group;
+use super::reconcile::Reconcile;
+use super::regex::Expression;
+use super::{Alarm, AlarmKind, topics};
+use crate::base::Timestamp;
+use crate::coordinator::machine::Moment;
+use crate::group::GroupError;
+use crate::group::classic::{Change, Out};
+use crate::group::command::Name;
+use crate::group::records::consumer::{
+    ConsumerRecord, CurrentValue, MetadataValue, RegexValue, State, SubscriptionValue, Target, TargetMetadataValue,
+};
+use crate::group::timers::Timers;
+use crate::metadata::Image;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Least time between two looks for topics that match the expressions of one group.
+const RESOLVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the length of a topic's name takes in a record, at most.
+const NAME_LENGTH_BYTES: usize = 2;
+
+pub(super) struct Step<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) timers: &'a mut Timers<Alarm>,
+    pub(super) group: &'a mut Group,
+    pub(super) now: Moment,
+    pub(super) image: &'a Image,
+    pub(super) out: &'a mut Out,
+}
+
+impl Step<'_> {
+    /// Takes over a change, which is to be kept.
+    pub(super) fn keep(&mut self, record: ConsumerRecord) {
+        self.group.apply(&record);
+        self.out.changes.push(Change::Consumer(record));
+    }
+
+    pub(super) fn keep_member(&mut self, member: &Name, value: Option<SubscriptionValue>) {
+        let (group, member) = (self.group.name.clone(), member.clone());
+        self.keep(ConsumerRecord::Member { group, member, value });
+    }
+
+    pub(super) fn keep_current(&mut self, member: &Name, value: Option<CurrentValue>) {
+        let (group, member) = (self.group.name.clone(), member.clone());
+        self.keep(ConsumerRecord::Current { group, member, value });
+    }
+
+    pub(super) fn keep_target(&mut self, member: &Name, value: Option<Target>) {
+        let (group, member) = (self.group.name.clone(), member.clone());
+        self.keep(ConsumerRecord::Target { group, member, value });
+    }
+
+    pub(super) fn keep_regex(&mut self, regex: &Name, value: Option<RegexValue>) {
+        let (group, regex) = (self.group.name.clone(), regex.clone());
+        self.keep(ConsumerRecord::Regex { group, regex, value });
+    }
+
+    /// Raises the group's epoch when it must, or when its topics have changed.
+    pub(super) fn raise_epoch(&mut self, must: bool) {
+        if !must && self.group.checked == Some(self.image.version()) {
+            return;
+        }
+        let hash = topics::hash(self.image, self.group.topics.keys());
+        if must || hash != self.group.hash {
+            self.keep_epoch(self.group.epoch.saturating_add(1), hash);
+        }
+        self.group.checked = Some(self.image.version());
+        if self.group.has_partitions_record {
+            self.keep(ConsumerRecord::Partitions { group: self.group.name.clone(), is_there: false });
+        }
+    }
+
+    pub(super) fn keep_epoch(&mut self, epoch: i32, hash: i64) {
+        let value = Some(MetadataValue { epoch, hash });
+        self.keep(ConsumerRecord::Metadata { group: self.group.name.clone(), value });
+    }
+
+    /// Looks for topics of expressions that are new, or whose turn it is. Whether the topics of any have changed.
+    pub(super) fn resolve(&mut self) -> bool {
+        let gone = |regex: &&Name| !self.group.expressions.contains_key(*regex);
+        let gone: Vec<Name> = self.group.regexes.keys().filter(gone).cloned().collect();
+        let mut changed = !gone.is_empty();
+        for regex in &gone {
+            self.keep_regex(regex, None);
+        }
+        if self.group.expressions.is_empty() {
+            return changed;
+        }
+        let (version, now) = (self.image.version(), self.now.monotonic);
+        let (stale, due) = match self.group.resolved_at {
+            None => (true, false),
+            Some((at, seen)) => {
+                (seen != version && now >= at + RESOLVE_PAUSE, now >= at + self.settings.regex_refresh_interval)
+            }
+        };
+        let wanted: Vec<Name> = self.group.expressions.keys().cloned().collect();
+        for regex in &wanted {
+            let before = self.group.regexes.get(regex);
+            if before.is_some() && !stale && !due {
+                continue;
+            }
+            // One that came from elsewhere may not be known here: it matches nothing.
+            let topics = Expression::new(regex).map(|regex| regex.topics(self.image)).unwrap_or_default();
+            if names_bytes(&topics) > self.settings.record_bytes_max {
+                // More topics than a record can hold: the old ones stay.
+                continue;
+            }
+            let same = before.is_some_and(|before| before.topics == topics);
+            changed |= !same;
+            if !same || due {
+                let version = i64::try_from(version).unwrap_or(i64::MAX);
+                self.keep_regex(regex, Some(RegexValue { topics, version, timestamp: self.now.wall }));
+            }
+        }
+        if stale || due {
+            self.group.resolved_at = Some((now, version));
+        }
+        changed
+    }
+
+    /// Makes a new target if the group's epoch asks for one, and the last is old enough.
+    pub(super) fn update_target(&mut self) {
+        if self.group.target_epoch >= self.group.epoch {
+            return;
+        }
+        let early = |at: Duration| self.now.monotonic < at + self.settings.assignment_interval;
+        if self.group.assigned_at.is_some_and(early) {
+            return;
+        }
+        let assignor = self.group.assignor(&self.settings.assignors).clone();
+        let targets = Spec::of(self.group, self.image).assign(&assignor);
+        for (member, target) in targets {
+            if self.group.targets.get(&member) != Some(&target) {
+                self.keep_target(&member, Some(target));
+            }
+        }
+        self.keep_target_epoch(self.group.epoch);
+        self.group.assigned_at = Some(self.now.monotonic);
+    }
+
+    fn keep_target_epoch(&mut self, epoch: i32) {
+        let value = Some(TargetMetadataValue { epoch, timestamp: self.now.wall });
+        self.keep(ConsumerRecord::TargetMetadata { group: self.group.name.clone(), value });
+    }
+
+    /// A step of the member towards its target.
+    pub(super) fn reconcile(
+        &mut self,
+        id: &Name,
+        subscription_changed: bool,
+        owned: Option<&Target>,
+    ) -> Result<(), GroupError> {
+        let group = &*self.group;
+        let nothing = Target::new();
+        let Some(member) = group.members.get(id) else { return Err(GroupError::UnknownMemberId) };
+        let current = Reconcile {
+            member,
+            target_epoch: group.target_epoch,
+            target: group.target(id).unwrap_or(&nothing),
+            subscribed: topics::ids(self.image, group.subscribed(&member.said)),
+            subscription_changed,
+            owned,
+            owner: &|topic, partition| group.owner(topic, partition),
+        };
+        let next = current.step()?;
+        if next == member.current {
+            return Ok(());
+        }
+        let (is_classic, timeout) = (member.is_classic(), millis(member.said.rebalance_timeout_ms));
+        let revokes = (next.state == State::UnrevokedPartitions).then_some(next.epoch);
+        self.keep_current(id, Some(next));
+        if !is_classic {
+            match revokes {
+                Some(epoch) => self.expect_revocation(id, epoch, timeout),
+                None => self.cancel(Alarm::rebalance(&self.group.name, id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The member has so long to give up partitions.
+    pub(super) fn expect_revocation(&mut self, id: &Name, epoch: i32, within: Duration) {
+        self.group.revoking.insert(id.clone(), epoch);
+        self.set(Alarm::rebalance(&self.group.name, id), within);
+    }
+
+    /// Members are gone: what the others are to have changes.
+    pub(super) fn fence(&mut self, members: &[Name]) {
+        if members.is_empty() {
+            return;
+        }
+        for member in members {
+            self.remove(member);
+        }
+        self.resolve();
+        let hash = topics::hash(self.image, self.group.topics.keys());
+        self.keep_epoch(self.group.epoch.saturating_add(1), hash);
+        if self.group.members.is_empty() {
+            // Nobody waits for the pause between two assignments of a group that begins anew.
+            let value = Some(TargetMetadataValue { epoch: self.group.epoch, timestamp: Timestamp(0) });
+            self.keep(ConsumerRecord::TargetMetadata { group: self.group.name.clone(), value });
+            self.group.assigned_at = None;
+        }
+        for member in members {
+            self.cancel_all(member);
+        }
+    }
+
+    /// Takes away what is kept of a member.
+    pub(super) fn remove(&mut self, member: &Name) {
+        self.keep_current(member, None);
+        self.keep_target(member, None);
+        self.keep_member(member, None);
+    }
+
+    pub(super) fn set(&mut self, alarm: Alarm, after: Duration) {
+        self.timers.set(alarm, self.now.monotonic.saturating_add(after));
+    }
+
+    /// Sets an alarm unless it is set.
+    pub(super) fn set_if_absent(&mut self, alarm: Alarm, after: Duration) {
+        if !self.timers.is_set(&alarm) {
+            self.set(alarm, after);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, alarm: Alarm) {
+        if let Alarm { member, kind: AlarmKind::Rebalance, .. } = &alarm {
+            self.group.revoking.remove(member);
+        }
+        self.timers.cancel(&alarm);
+    }
+
+    pub(super) fn cancel_all(&mut self, member: &Name) {
+        for alarm in Alarm::all(&self.group.name, member) {
+            self.cancel(alarm);
+        }
+    }
+
+    /// The session of a member begins anew.
+    pub(super) fn begin_session(&mut self, id: &Name) {
+        let classic = self.group.members.get(id).and_then(|member| member.said.classic.as_ref());
+        let timeout = classic.map_or(self.settings.session_timeout, |classic| millis(classic.session_timeout_ms));
+        self.set(Alarm::session(&self.group.name, id), timeout);
+    }
+}
+
+/// Whether a group can take what a member says: neither too much, nor an expression that can't be understood.
+pub(super) fn check_said(
+    settings: &Settings,
+    group: &Group,
+    image: &Image,
+    before: &SubscriptionValue,
+    said: &SubscriptionValue,
+) -> Result<(), GroupError> {
+    if let Some(regex) = said.expression()
+        && !group.expressions.contains_key(regex)
+        && names_bytes(&Expression::new(regex)?.topics(image)) > settings.record_bytes_max
+    {
+        return Err(GroupError::StateTooLarge);
+    }
+    let in_all = group.said_bytes.saturating_sub(before.bytes()) + said.bytes();
+    let too_much = said.bytes() > settings.record_bytes_max || in_all > settings.said_bytes_max;
+    if said != before && too_much { Err(GroupError::StateTooLarge) } else { Ok(()) }
+}
+
+/// What these names take in a record.
+fn names_bytes(names: &BTreeSet<Name>) -> usize {
+    names.iter().map(|name| name.len() + NAME_LENGTH_BYTES).sum()
+}
+
+/// A time of the wire; what is negative counts as nothing.
+pub(super) fn millis(time: i32) -> Duration {
+    Duration::from_millis(u64::try_from(time).unwrap_or(0))
+}

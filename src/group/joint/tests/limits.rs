@@ -1,0 +1,59 @@
+//! What a group may come to: members, what they say, and Kafka's records of it.
+
+use super::*;
+
+#[test]
+fn a_group_has_no_more_members_than_it_may() {
+    let consumer = consumer::Settings { size_max: 2, ..consumer::Settings::default() };
+    let mut bench = Bench::with(&[("a", 4)], classic::Settings::default(), consumer, Policy::default());
+    bench.heartbeat(&with_instance("i", joining("m", &["a"]))).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    assert_eq!(bench.heartbeat(&joining("o", &["a"])), Err(GroupError::GroupMaxSizeReached));
+    let refused = bench.join(&classic_join("", &["a"], &[]));
+    assert_eq!(refused.error, Some(GroupError::GroupMaxSizeReached));
+    // Who is one may come again.
+    bench.heartbeat(&joining("n", &["a"])).expect("is one");
+    bench.heartbeat(&with_instance("i", beat("m", -2))).expect("leaves for now");
+    bench.heartbeat(&with_instance("i", joining("m-2", &["a"]))).expect("is one");
+}
+
+#[test]
+fn members_can_t_say_more_than_a_group_can_remember() {
+    let said_bytes_max = 3_000;
+    let consumer = consumer::Settings { record_bytes_max: 2_000, said_bytes_max, ..consumer::Settings::default() };
+    let mut bench = Bench::with(&[("a", 4)], classic::Settings::default(), consumer, Policy::default());
+    let names: Vec<String> = (0..200).map(|topic| format!("topic-{topic}")).collect();
+    let many: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(bench.heartbeat(&joining("m", &many)), Err(GroupError::StateTooLarge));
+    let some = &many[..60];
+    bench.heartbeat(&joining("m", some)).expect("joined");
+    bench.heartbeat(&joining("n", some)).expect("joined");
+    assert_eq!(bench.heartbeat(&joining("o", some)), Err(GroupError::StateTooLarge));
+    // One that says less makes room.
+    bench.heartbeat(&ConsumerHeartbeat { topics: Some(BTreeSet::new()), ..beat("m", 2) }).expect("says less");
+    bench.heartbeat(&joining("o", some)).expect("joined");
+}
+
+#[test]
+fn an_expression_that_matches_more_than_a_record_can_hold_is_refused() {
+    let consumer = consumer::Settings { record_bytes_max: 600, ..consumer::Settings::default() };
+    let topics: Vec<String> = (0..50).map(|topic| format!("t{topic:020}")).collect();
+    let topics: Vec<(&str, i32)> = topics.iter().map(|topic| (topic.as_str(), 1)).collect();
+    let mut bench = Bench::with(&[], classic::Settings::default(), consumer, Policy::default());
+    let numbered = |(at, (topic, partitions)): (usize, &(&str, i32))| TopicChange::CreateTopic {
+        name: (*topic).into(),
+        id: TopicId(Uuid::from_u128(at as u128 + 1)),
+        partitions: *partitions,
+        configs: Configs::new(),
+    };
+    let changes: Vec<_> = topics.iter().enumerate().map(numbered).collect();
+    bench.change_topics(&changes[..5]);
+    let request = ConsumerHeartbeat { topics: None, regex: Some(name("t.*")), ..joining("m", &[]) };
+    let epoch = bench.heartbeat(&request).expect("joined").epoch;
+    // More and more match: what was known stays.
+    bench.change_topics(&changes[5..]);
+    bench.pass(ms(1_000));
+    assert_eq!(bench.heartbeat(&beat("m", epoch)).expect("lives").epoch, epoch);
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    assert_eq!(bench.heartbeat(&request), Err(GroupError::StateTooLarge));
+}

@@ -1,0 +1,74 @@
+//! Who may commit and fetch offsets: members, at their epochs (KIP-848, KIP-1251).
+
+use super::*;
+use crate::group::command::FetchOffsets;
+
+fn fetch(member: Option<&str>, member_epoch: i32) -> FetchOffsets {
+    let member = member.map(name);
+    FetchOffsets { group: name(GROUP), member, member_epoch, partitions: None, require_stable: false }
+}
+
+impl Bench {
+    fn commits(&mut self, request: &CommitOffsets) -> Result<(), GroupError> {
+        let moment = self.moment();
+        self.groups.check_commit(moment, request)
+    }
+}
+
+#[test]
+fn members_commit_at_their_epoch() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    assert_eq!(bench.commits(&commit("m", 2, &[("a", 0)])), Ok(()));
+    assert_eq!(bench.commits(&commit("m", 3, &[("a", 0)])), Err(GroupError::StaleMemberEpoch));
+    assert_eq!(bench.commits(&commit("m", 1, &[("a", 0)])), Err(GroupError::StaleMemberEpoch));
+    assert_eq!(bench.commits(&commit("x", 2, &[("a", 0)])), Err(GroupError::UnknownMemberId));
+    assert_eq!(bench.commits(&commit("", -1, &[("a", 0)])), Err(GroupError::UnknownMemberId), "members come first");
+    let old = CommitOffsets { names_unknown_groups: false, ..commit("m", 2, &[("a", 0)]) };
+    assert_eq!(bench.commits(&old), Err(GroupError::UnsupportedVersion));
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    assert_eq!(bench.commits(&commit("", -1, &[("a", 0)])), Ok(()), "an administrator's");
+    assert_eq!(bench.commits(&commit("m", 2, &[("a", 0)])), Err(GroupError::UnknownMemberId));
+}
+
+#[test]
+fn what_a_member_has_had_since_then_it_commits_at_an_older_epoch() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    bench.heartbeat(&beat("m", 2)).expect("to give up");
+    assert_eq!(bench.commits(&commit("m", 2, &[("a", 0), ("a", 3)])), Ok(()), "also what it is to give up");
+    bench.settle(&["m", "n"]);
+    let kept = *bench.has("m")[&id("a")].first().expect("some");
+    let given = *bench.has("n")[&id("a")].first().expect("some");
+    assert_eq!(bench.commits(&commit("m", 2, &[("a", kept)])), Ok(()));
+    assert_eq!(bench.commits(&commit("m", 2, &[("a", kept), ("a", given)])), Err(GroupError::StaleMemberEpoch));
+    assert_eq!(bench.commits(&commit("m", 1, &[("a", kept)])), Err(GroupError::StaleMemberEpoch));
+    assert_eq!(bench.commits(&commit("n", 2, &[("a", given)])), Err(GroupError::StaleMemberEpoch));
+}
+
+#[test]
+fn offsets_are_fetched_at_the_member_s_epoch() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    assert_eq!(bench.groups.check_fetch(&fetch(Some("m"), 1)), Ok(()), "of no group there is nothing");
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    for (member, epoch, expected) in [
+        (None, -1, Ok(())),
+        (Some("m"), 2, Ok(())),
+        (Some("m"), 1, Err(GroupError::StaleMemberEpoch)),
+        (Some("m"), -1, Err(GroupError::StaleMemberEpoch)),
+        (Some("x"), 2, Err(GroupError::UnknownMemberId)),
+        (None, 2, Err(GroupError::UnknownMemberId)),
+    ] {
+        assert_eq!(bench.groups.check_fetch(&fetch(member, epoch)), expected, "{member:?} {epoch}");
+    }
+}
+
+#[test]
+fn offsets_of_subscribed_topics_stay() {
+    let mut bench = Bench::new(&[("a", 4), ("b", 1)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    assert_eq!(bench.groups.check_delete_offsets(&name(GROUP)), Ok(()));
+    assert!(bench.groups.subscriptions(&name(GROUP))("a"));
+    assert!(!bench.groups.subscriptions(&name(GROUP))("b"));
+}
