@@ -76,6 +76,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("shippers", shippers::part),
     ("tools", tools::part),
     ("groups", groups::part),
+    ("groups-consumer", groups::consumer),
     ("group-tools", groups::tools::part),
     ("group-chaos", groups::chaos::part),
     ("answers", answers::part),
