@@ -80,6 +80,7 @@ pub const ALL: &[(&str, Part)] = &[
     ("tools", tools::part),
     ("feature-levels", feature_levels::part),
     ("groups", groups::part),
+    ("groups-consumer", groups::consumer),
     ("group-tools", groups::tools::part),
     ("group-chaos", groups::chaos::part),
     ("first-record", groups::first_record::part),

@@ -1,13 +1,9 @@
-//! One group through a flow of records.
-//!
-//! ```text
-//!   time, s     0    4       9       14    17         the flow ends
-//!   members     1    3       5       4     3          all stop when everything is done
-//! ```
+//! One group through a flow of records, while its members join and leave by a [`Schedule`].
 //!
 //! What must hold: every record was done by some member; by one only where members commit when partitions are taken from
 //! them; what was committed in the end is what was produced, and what the members say of their last commits.
 
+use super::schedule::{Schedule, Step};
 use crate::admin;
 use crate::clients::{Client, Clients};
 use crate::member::{Ended, Joining, Member};
@@ -23,13 +19,6 @@ use std::time::{Duration, Instant};
 
 /// Partitions of the topic.
 const PARTITIONS: i32 = 6;
-/// Members at most.
-const MEMBERS: usize = 5;
-/// How long the flow takes.
-const FLOW: Duration = Duration::from_secs(20);
-/// When members join, and when the oldest leave, after the beginning of the flow.
-const JOIN: [u64; MEMBERS] = [0, 4, 4, 9, 9];
-const LEAVE: [u64; 2] = [14, 17];
 /// Records that are sent between two looks at the time.
 const BURST: usize = 200;
 /// A liveness bound for everything to be done after the flow, and for a request.
@@ -48,11 +37,12 @@ pub(super) struct Flow {
     pub(super) name: String,
     kind: Kind,
     assignor: Option<String>,
+    schedule: Schedule,
 }
 
 impl Flow {
-    pub(super) fn of(name: &str, kind: Kind, assignor: Option<&str>) -> Flow {
-        Flow { name: name.to_owned(), kind, assignor: assignor.map(str::to_owned) }
+    pub(super) fn of(name: &str, kind: Kind, assignor: Option<&str>, schedule: Schedule) -> Flow {
+        Flow { name: name.to_owned(), kind, assignor: assignor.map(str::to_owned), schedule }
     }
 
     pub(super) fn run(&self, clients: &Clients, bootstrap: &str, rows: &[Row]) -> Outcome {
@@ -66,6 +56,13 @@ impl Flow {
             }
         };
         run().unwrap_or_else(Outcome::Failed)
+    }
+
+    /// The assignors of a member of this protocol: with the consumer protocol the broker's own choice.
+    fn assignor(&self, protocol: &'static str) -> Option<&str> {
+        let is_upgrade =
+            self.schedule.steps.iter().any(|(_, step)| ![Step::Leave, Step::Join(protocol)].contains(step));
+        self.assignor.as_deref().filter(|_| protocol == "classic" || !is_upgrade)
     }
 
     fn client<'a>(&self, clients: &'a Clients, at: usize) -> Result<&'a Client, String> {
@@ -85,7 +82,29 @@ struct Stage<'a> {
     dir: &'a Path,
     members: Vec<Member>,
     ended: Vec<Ended>,
-    stopped: usize,
+    /// Steps that were taken.
+    steps: usize,
+    stall: Stall,
+}
+
+/// How long nobody did anything, once somebody had begun.
+#[derive(Default)]
+struct Stall {
+    bytes: u64,
+    since: Option<Instant>,
+    longest: Duration,
+}
+
+impl Stall {
+    fn look(&mut self, bytes: u64) {
+        let now = Instant::now();
+        if let Some(since) = self.since {
+            self.longest = self.longest.max(now - since);
+        }
+        if bytes > self.bytes {
+            (self.bytes, self.since) = (bytes, Some(now));
+        }
+    }
 }
 
 impl<'a> Stage<'a> {
@@ -93,7 +112,17 @@ impl<'a> Stage<'a> {
         let topic = format!("flow.{}", flow.name.replace([' ', ','], "-"));
         // The data set's dates are decades back.
         admin::create_topic(bootstrap, &topic, PARTITIONS, &[("retention.ms", "-1")])?;
-        Ok(Stage { flow, clients, bootstrap, topic, dir, members: Vec::new(), ended: Vec::new(), stopped: 0 })
+        Ok(Stage {
+            flow,
+            clients,
+            bootstrap,
+            topic,
+            dir,
+            members: Vec::new(),
+            ended: Vec::new(),
+            steps: 0,
+            stall: Stall::default(),
+        })
     }
 
     fn refusal(&self) -> Option<String> {
@@ -101,25 +130,23 @@ impl<'a> Stage<'a> {
     }
 
     fn play(&mut self, rows: &[Row]) -> Result<String, String> {
-        let begun = Instant::now();
-        self.join()?;
-        let produced = self.send(rows, begun)?;
+        let produced = self.send(rows, Instant::now())?;
         self.await_work(&produced)?;
-        while self.stopped < self.members.len() {
+        while self.ended.len() < self.members.len() {
             self.stop_oldest()?;
         }
         self.judge(&produced)
     }
 
-    fn join(&mut self) -> Result<(), String> {
+    fn join(&mut self, protocol: &'static str) -> Result<(), String> {
         let at = self.members.len();
         let client = self.flow.client(self.clients, at)?;
         let joining = Joining {
             bootstrap: self.bootstrap,
             topic: &self.topic,
             group: &self.topic,
-            protocol: "classic",
-            assignor: self.flow.assignor.as_deref(),
+            protocol,
+            assignor: self.flow.assignor(protocol),
             instance: None,
         };
         self.members.push(Member::start(self.clients, client, &joining, self.dir, &format!("member-{at}"))?);
@@ -127,20 +154,25 @@ impl<'a> Stage<'a> {
     }
 
     fn stop_oldest(&mut self) -> Result<(), String> {
-        let ended = self.members[self.stopped].stop()?;
-        self.stopped += 1;
+        let ended = self.members[self.ended.len()].stop()?;
         self.ended.push(ended);
         Ok(())
     }
 
+    fn steps_left(&self) -> &'static [(u64, Step)] {
+        &self.flow.schedule.steps[self.steps..]
+    }
+
     /// Members come and go as is due.
     fn tend(&mut self, since: Duration) -> Result<(), String> {
-        while JOIN.get(self.members.len()).is_some_and(|due| since.as_secs() >= *due) {
-            self.join()?;
+        while let Some((_, step)) = self.steps_left().first().filter(|(due, _)| since.as_secs() >= *due) {
+            self.steps += 1;
+            match step {
+                Step::Join(protocol) => self.join(protocol)?,
+                Step::Leave => self.stop_oldest()?,
+            }
         }
-        while LEAVE.get(self.stopped).is_some_and(|due| since.as_secs() >= *due) {
-            self.stop_oldest()?;
-        }
+        self.stall.look(self.members.iter().map(Member::work_bytes).sum());
         match self.refusal() {
             Some(words) => Err(words),
             None => Ok(()),
@@ -158,7 +190,7 @@ impl<'a> Stage<'a> {
             loop {
                 let since = begun.elapsed();
                 self.tend(since)?;
-                let due = FLOW.mul_f64(share);
+                let due = self.flow.schedule.flow.mul_f64(share);
                 if since >= due {
                     break;
                 }
@@ -171,7 +203,7 @@ impl<'a> Stage<'a> {
             }
         }
         producer.flush(DONE_WITHIN).map_err(|error| error.to_string())?;
-        while begun.elapsed() < Duration::from_secs(LEAVE[LEAVE.len() - 1] + 1) {
+        while !self.steps_left().is_empty() {
             self.tend(begun.elapsed())?;
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -219,6 +251,13 @@ impl<'a> Stage<'a> {
         if at_revoke && twice > 0 {
             return Err(format!("{twice} of {} records were done twice; errors told: {errors:?}", done.len()));
         }
+        if let Some(max) = self.flow.schedule.stall_max.filter(|max| self.stall.longest > *max) {
+            return Err(format!(
+                "nobody did anything for {} ms, {} ms are allowed",
+                self.stall.longest.as_millis(),
+                max.as_millis()
+            ));
+        }
         let committed = self.committed()?;
         if committed != produced {
             return Err(format!("{committed:?} was committed, {produced:?} was produced; errors told: {errors:?}"));
@@ -234,10 +273,11 @@ impl<'a> Stage<'a> {
             return Err(format!("the members say that they committed {said:?}, and {produced:?} was produced"));
         }
         let how = if at_revoke { "commits when partitions go" } else { "commits after each batch" };
-        let first = self.members[0].first_ms().unwrap_or(f64::NAN);
+        let first = self.members.iter().filter_map(Member::first_ms).fold(f64::INFINITY, f64::min);
         Ok(format!(
-            "{} records, {twice} twice ({how}), first after {first:.0} ms, {} errors told",
+            "{} records, {twice} twice ({how}), first after {first:.0} ms, nobody worked for {} ms at most, {} errors told",
             done.len(),
+            self.stall.longest.as_millis(),
             errors.len()
         ))
     }
