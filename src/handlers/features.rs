@@ -10,7 +10,7 @@ use crate::wire::Api;
 use std::ops::RangeInclusive;
 
 /// The level of `group.version` in a new cluster, unless `ottla.group.version` says otherwise.
-const GROUP_VERSION_FOUNDED: i16 = 0;
+const GROUP_VERSION_FOUNDED: i16 = 1;
 
 /// One feature.
 #[derive(Debug)]

@@ -55,16 +55,26 @@ pub fn consumer(report: &mut Report, context: &Context) {
         Err(error) => return report.result("data set", Err(error)),
     };
     let flows = consumer_flows(context.long);
-    let mut run = |whose: &str, bootstrap: &str| {
+    let run = |report: &mut Report, whose: &str, bootstrap: &str| {
         let outcomes = in_parallel(&flows, |flow| flow.run(&context.clients, bootstrap, &rows));
         for (flow, outcome) in flows.iter().zip(outcomes) {
             report.note(format!("{whose}{}", flow.name), outcome);
         }
     };
+    match context.broker(SETTINGS) {
+        Ok((broker, _setup, _dir)) => {
+            run(report, "", &broker.bootstrap);
+            let code = broker.stop();
+            let well =
+                code.and_then(|code| if code == 0 { Ok(String::new()) } else { Err(format!("it ended with {code}")) });
+            report.result("the broker stops in order", well);
+        }
+        Err(error) => report.result("broker", Err(error)),
+    }
     if context.long {
         let dir = tempfile::tempdir().map_err(|error| error.to_string());
         match dir.and_then(|dir| Ok((Reference::start(&context.root, dir.path())?, dir))) {
-            Ok((reference, _dir)) => run("Apache Kafka: ", &reference.bootstrap),
+            Ok((reference, _dir)) => run(report, "Apache Kafka: ", &reference.bootstrap),
             Err(error) => report.result("Apache Kafka", Err(error)),
         }
     }
