@@ -127,7 +127,8 @@ fn topics_that_appear_grow_and_vanish_are_seen_at_the_next_heartbeat() {
     let mut bench = Bench::new(&[("a", 1)]);
     let told = bench.heartbeat(&joining("m", &["a", "b"])).expect("joined");
     assert_eq!((told.epoch, told.assignment), (2, Some(target(&[("a", &[0])]))));
-    let steps: [(&[TopicChange], &[(&str, &[i32])]); 3] = [
+    type Has<'a> = &'a [(&'a str, &'a [i32])];
+    let steps: [(&[TopicChange], Has<'_>); 3] = [
         (&[create("b", 2)], &[("a", &[0]), ("b", &[0, 1])]),
         (&[TopicChange::AddPartitions { id: id("b"), count: 3 }], &[("a", &[0]), ("b", &[0, 1, 2])]),
         (&[TopicChange::DeleteTopic { id: id("a") }], &[("b", &[0, 1, 2])]),
