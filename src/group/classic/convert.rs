@@ -115,9 +115,10 @@ impl Groups {
         self.groups.insert(name.clone(), group);
         let Some(mut step) = self.step(name, now, out) else { return };
         let mut value = step.group.value(|member| member.assignment.clone());
-        // As of the generation that comes: whom a restart finds in an older one must join anew, since nobody was told this
-        // assignment, and nobody that it leads.
+        // Under a generation that nobody has: whom a restart finds must join anew, since nobody was told this assignment,
+        // and nobody that it leads.
         value.generation = value.generation.saturating_add(1);
+        step.group.reserved = value.generation;
         step.keep(value);
         for member in &members {
             step.begin_session(member);

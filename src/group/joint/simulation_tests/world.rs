@@ -78,6 +78,7 @@ fn settings(chance: &mut Chance) -> GroupSettings {
         consumer_regex_refresh_interval_ms: 600_000,
         migration_policy: "bidirectional".to_owned(),
         rebalance_protocols: Vec::new(),
+        version: None,
         offset_metadata_bytes_max: 4_096,
         offsets_retention_minutes: 10_080,
         offsets_check_interval_ms: 600_000,
