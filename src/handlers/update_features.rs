@@ -20,6 +20,9 @@ use std::collections::HashMap;
 /// The last version whose answer names each feature.
 const RESULTS_UP_TO: i16 = 1;
 
+/// Bytes of a name that a message repeats: a name may be as long as a message can be.
+const NAME_SHOWN_BYTES_MAX: usize = 255;
+
 /// What an update may do to a level, by its number on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -47,6 +50,7 @@ pub(super) async fn answer(
     request: &UpdateFeaturesRequest,
 ) -> Outcome {
     let updates = updates(request);
+    let asked = updates.clone();
     let decide = move |image: &Image| {
         let levels = check(image, &offered, node, &updates).map_err(|reason| Refusal::Declined { reason })?;
         Ok(features::changes(image, &levels))
@@ -58,7 +62,12 @@ pub(super) async fn answer(
     let mut response = UpdateFeaturesResponse::default();
     response.error_message = None;
     let error = match outcome {
-        Ok(()) => ErrorCode::None,
+        Ok(()) => {
+            if !request.validate_only && !asked.is_empty() {
+                tracing::info!(updates = ?asked, "feature levels are as they were asked for");
+            }
+            ErrorCode::None
+        }
         Err(error) => {
             response.error_message = Some(text(format!("No feature was changed: {error}.")));
             match &error {
@@ -108,8 +117,9 @@ fn updates(request: &UpdateFeaturesRequest) -> Vec<Update> {
 fn check(image: &Image, offered: &[&'static Feature], node: NodeId, updates: &[Update]) -> Result<Vec<Level>, String> {
     for update in updates {
         let Update { name, level, .. } = update;
+        let shown = &name[..name.floor_char_boundary(NAME_SHOWN_BYTES_MAX)];
         check_one(image.feature(name), offered, node, update)
-            .map_err(|reason| format!("feature {name} can't get level {level}: {reason}"))?;
+            .map_err(|reason| format!("feature {shown} can't get level {level}: {reason}"))?;
     }
     Ok(updates.iter().map(|update| (update.name.clone(), update.level)).collect())
 }

@@ -121,6 +121,19 @@ async fn features_are_named_up_to_version_1_and_only_when_all_was_well() {
     }
 }
 
+/// The longest name that the wire carries, in characters of two bytes: the answer must stay one that a client can read.
+#[tokio::test]
+async fn a_message_repeats_only_the_start_of_a_name() {
+    let metadata = MetadataLog::in_memory("cluster");
+    let name = format!("x{}", "é".repeat(16_383));
+    for version in 0..=2 {
+        let response = ask(&metadata, version, &request(&[(&name, 1, 1)], false)).await;
+        assert_eq!(response.error_code, ErrorCode::InvalidUpdateVersion.code());
+        let message = response.error_message.expect("a message");
+        assert!(message.len() < 500 && message.contains("feature xéé"), "{} bytes", message.len());
+    }
+}
+
 /// Clients drop an answer with a lower epoch than they have seen: what changes a level raises it, what does not, does not
 /// lower it.
 #[tokio::test]
