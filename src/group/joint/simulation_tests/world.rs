@@ -3,14 +3,11 @@
 use super::Happened;
 use super::checks::Epochs;
 use super::client::{Client, Phase, TOPICS};
-use crate::base::{Offset, PartitionIndex, Timestamp, TopicId};
+use crate::base::{Offset, Timestamp, TopicId};
 use crate::coordinator::machine::{Effects, Machine, Moment, Record, Stored, Ticket};
 use crate::group::GroupMachine;
-use crate::group::command::{
-    AnyState, Asked, Command, CommitOffsets, ConsumerState, FetchOffsets, GroupState, Name, Reply, View,
-};
-use crate::group::joint::tests::{GROUP, commit, create, id, ms, name};
-use crate::group::records::consumer::Target;
+use crate::group::command::{Asked, Command, CommitOffsets, Name, Reply, View};
+use crate::group::joint::tests::{commit, create, id, ms};
 use crate::io::disk::faulty::Chance;
 use crate::metadata::{Change as TopicChange, Image};
 use crate::settings::GroupSettings;
