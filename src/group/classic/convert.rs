@@ -89,8 +89,8 @@ impl Groups {
         self.delete(group, out);
     }
 
-    /// A group of these members, stable as it is; or about to rebalance.
-    pub fn found(&mut self, now: Moment, name: &Name, whole: Whole, rebalances: bool, out: &mut Out) {
+    /// A group of these members, kept as it is, about to rebalance.
+    pub fn found(&mut self, now: Moment, name: &Name, whole: Whole, out: &mut Out) {
         let mut group = Group::new(name.clone());
         group.generation = whole.generation;
         group.protocol_type = Some("consumer".into());
@@ -114,13 +114,15 @@ impl Groups {
         let members: Vec<Name> = group.members.keys().cloned().collect();
         self.groups.insert(name.clone(), group);
         let Some(mut step) = self.step(name, now, out) else { return };
-        let value = step.group.value(|member| member.assignment.clone());
+        let mut value = step.group.value(|member| member.assignment.clone());
+        // Under a generation that nobody has: whom a restart finds must join anew, since nobody was told this assignment,
+        // and nobody that it leads.
+        value.generation = value.generation.saturating_add(1);
+        step.group.reserved = value.generation;
         step.keep(value);
         for member in &members {
             step.begin_session(member);
         }
-        if rebalances {
-            step.prepare_rebalance();
-        }
+        step.prepare_rebalance();
     }
 }

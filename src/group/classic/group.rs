@@ -26,6 +26,8 @@ pub(super) struct Group {
     pub(super) previous: GroupState,
     pub(super) state_since: Option<Timestamp>,
     pub(super) generation: i32,
+    /// A generation that a record bears and no member was told; the next one comes after it.
+    pub(super) reserved: i32,
     pub(super) protocol_type: Option<Name>,
     pub(super) protocol: Option<Name>,
     pub(super) leader: Option<Name>,
@@ -55,6 +57,7 @@ impl Group {
             previous: GroupState::Empty,
             state_since: None,
             generation: 0,
+            reserved: 0,
             protocol_type: None,
             protocol: None,
             leader: None,
@@ -235,7 +238,7 @@ impl Group {
 
     /// Those who joined are the next generation.
     pub(super) fn start_generation(&mut self, wall: Timestamp) {
-        self.generation = self.generation.checked_add(1).unwrap_or(0);
+        self.generation = self.generation.max(std::mem::take(&mut self.reserved)).checked_add(1).unwrap_or(0);
         self.protocol = self.select_protocol();
         self.pending_sync.clear();
         self.go(if self.members.is_empty() { GroupState::Empty } else { GroupState::CompletingRebalance }, wall);

@@ -38,9 +38,6 @@ impl Reconcile<'_> {
     /// What the member has from now on; the same when nothing changes.
     pub(super) fn step(&self) -> Result<CurrentValue, GroupError> {
         let now = &self.member.current;
-        if !self.subscription_changed && now.is_reconciled_to(self.target_epoch) {
-            return Ok(now.clone());
-        }
         let stays = || if self.subscription_changed { self.without_unsubscribed() } else { now.clone() };
         match now.state {
             State::Stable if now.epoch == self.target_epoch => Ok(stays()),

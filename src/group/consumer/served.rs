@@ -24,8 +24,8 @@ pub(in crate::group) struct ServedJoin {
     pub member: Name,
     /// What it is told, or why it is refused.
     pub reply: Result<JoinReply, GroupError>,
-    /// Whether the group is to be a classic one from now on: with a rebalance, or without one.
-    pub downgrade: Option<bool>,
+    /// Whether the group is to be a classic one from now on.
+    pub downgrade: bool,
 }
 
 impl Groups {
@@ -41,7 +41,7 @@ impl Groups {
     ) -> ServedJoin {
         let fresh = request.member.is_empty();
         let member = if fresh { Name::from(request.fresh.to_string()) } else { request.member.clone() };
-        let mut joined = ServedJoin { member, reply: Err(GroupError::UnknownMemberId), downgrade: None };
+        let mut joined = ServedJoin { member, reply: Err(GroupError::UnknownMemberId), downgrade: false };
         if let Some(mut step) = self.step(&request.group, now, image, out) {
             joined.reply = step.join(&joined.member, request, can_downgrade, &mut joined.downgrade);
         }
@@ -137,7 +137,7 @@ impl Step<'_> {
         id: &Name,
         request: &Join,
         can_downgrade: bool,
-        downgrade: &mut Option<bool>,
+        downgrade: &mut bool,
     ) -> Result<JoinReply, GroupError> {
         check_room(self.settings, self.group, id, request.instance.as_ref())?;
         let supported = self.group.supports(request.protocols.iter().map(|(name, _)| name));
@@ -163,14 +163,11 @@ impl Step<'_> {
         }
         let was = if matches!(found, Found::New) { None } else { Some(&before.said) };
         let changed = self.say(id, was, said);
+        *downgrade = downgrades;
         if !downgrades {
             self.update_target();
-        }
-        let rebalances = downgrades && self.group.target_epoch < self.group.epoch;
-        if !rebalances {
             self.reconcile(id, changed, Some(&by_id(&subscription.owned, self.image)))?;
         }
-        *downgrade = downgrades.then_some(rebalances);
         self.begin_session(id);
         self.cancel(Alarm::join(&self.group.name, id));
         self.set(Alarm::sync(&self.group.name, id), request.rebalance_timeout);

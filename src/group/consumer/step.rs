@@ -159,6 +159,9 @@ impl Step<'_> {
         let group = &*self.group;
         let nothing = Target::new();
         let Some(member) = group.members.get(id) else { return Err(GroupError::UnknownMemberId) };
+        if !subscription_changed && member.current.is_reconciled_to(group.target_epoch) {
+            return Ok(());
+        }
         let current = Reconcile {
             member,
             target_epoch: group.target_epoch,

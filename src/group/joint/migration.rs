@@ -80,15 +80,17 @@ impl Groups {
         }
         let only_classics = self.consumer.classics_without(group, members).is_some();
         if only_classics && self.can_downgrade(group, members.len()) {
-            return self.downgrade(now, group, members, true, out);
+            return self.downgrade(now, group, members, out);
         }
         let image = self.view.image.clone();
         self.consumer.fence(now, &image, group, members, out);
     }
 
-    pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], rebalances: bool, out: &mut Out) {
+    /// The group goes on as a classic one, and rebalances: members that waited for partitions would never be told of them
+    /// else, and nobody would know that it leads. Kafka leaves the rebalance out where a static member comes back.
+    pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], out: &mut Out) {
         let Some(whole) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
         self.consumer.delete(group, out);
-        self.classic.found(now, group, whole, rebalances, out);
+        self.classic.found(now, group, whole, out);
     }
 }

@@ -155,8 +155,8 @@ impl Groups {
             Ok(reply) => out.replies.push((ticket, Reply::Join(reply))),
             Err(error) => out.refuse_join(ticket, joined.member, error),
         }
-        if let Some(rebalances) = joined.downgrade {
-            self.downgrade(now, &request.group, &[], rebalances, out);
+        if joined.downgrade {
+            self.downgrade(now, &request.group, &[], out);
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Client {
     pub(super) says_all: bool,
     /// Whether what it sent last arrives twice: the answer that it takes may be the other one's.
     pub(super) is_doubled: bool,
+    /// Whether it committed last.
+    pub(super) has_committed: bool,
     /// The request whose answer it waits for; all others are on connections that it gave up.
     pub(super) attempt: Option<u64>,
     /// Which of its plans to act is the last.
@@ -82,6 +84,7 @@ impl Client {
             rebalance: ms(5_000 + chance.below(4) * 5_000),
             says_all: false,
             is_doubled: false,
+            has_committed: false,
             attempt: None,
             plan: 0,
         }

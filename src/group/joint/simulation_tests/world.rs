@@ -1,15 +1,13 @@
 //! The network, the clock, the coordinator and what it keeps.
 
 use super::Happened;
+use super::checks::Epochs;
 use super::client::{Client, Phase, TOPICS};
-use crate::base::{Offset, PartitionIndex, Timestamp, TopicId};
+use crate::base::{Offset, Timestamp, TopicId};
 use crate::coordinator::machine::{Effects, Machine, Moment, Record, Stored, Ticket};
 use crate::group::GroupMachine;
-use crate::group::command::{
-    AnyState, Asked, Command, CommitOffsets, ConsumerState, FetchOffsets, GroupState, Name, Reply, View,
-};
-use crate::group::joint::tests::{GROUP, commit, create, id, ms, name};
-use crate::group::records::consumer::Target;
+use crate::group::command::{Asked, Command, CommitOffsets, Name, Reply, View};
+use crate::group::joint::tests::{commit, create, id, ms};
 use crate::io::disk::faulty::Chance;
 use crate::metadata::{Change as TopicChange, Image};
 use crate::settings::GroupSettings;
@@ -24,7 +22,7 @@ const CHAOS: Duration = ms(120_000);
 /// How long the group may take to come to rest afterwards.
 const QUIET_MAX: Duration = ms(900_000);
 /// Partitions of a topic, at most.
-const PARTITIONS_MAX: i32 = 6;
+pub(super) const PARTITIONS_MAX: i32 = 6;
 
 enum Event {
     Deliver { client: usize, attempt: u64, command: Command },
@@ -43,20 +41,12 @@ struct Waiting {
     commits: Option<(TopicId, i32, i64)>,
 }
 
-/// What the epochs were.
-#[derive(Clone, Default, Debug)]
-struct Epochs {
-    group: i32,
-    target: i32,
-    members: BTreeMap<Name, i32>,
-}
-
 pub(super) struct World {
     chance: Chance,
-    now: Duration,
-    view: View,
-    machine: GroupMachine,
-    clients: Vec<Client>,
+    pub(super) now: Duration,
+    pub(super) view: View,
+    pub(super) machine: GroupMachine,
+    pub(super) clients: Vec<Client>,
     events: BTreeMap<(Duration, u64), Event>,
     counted: u64,
     waiting: BTreeMap<Ticket, Waiting>,
@@ -64,9 +54,9 @@ pub(super) struct World {
     durable: usize,
     parked: VecDeque<(usize, Ticket, Reply)>,
     /// Commits that were taken: the end of the log by then, partition, offset.
-    commits: Vec<(usize, TopicId, i32, i64)>,
-    epochs: Epochs,
-    kind: Option<bool>,
+    pub(super) commits: Vec<(usize, TopicId, i32, i64)>,
+    pub(super) epochs: Epochs,
+    pub(super) kind: Option<bool>,
     happened: Happened,
     trace: DefaultHasher,
 }
@@ -85,12 +75,12 @@ fn settings(chance: &mut Chance) -> GroupSettings {
         consumer_regex_refresh_interval_ms: 600_000,
         migration_policy: "bidirectional".to_owned(),
         rebalance_protocols: Vec::new(),
+        version: None,
         offset_metadata_bytes_max: 4_096,
         offsets_retention_minutes: 10_080,
         offsets_check_interval_ms: 600_000,
         topic_partitions: 1,
         topic_segment_bytes: 1,
-        version: None,
     }
 }
 
@@ -147,7 +137,7 @@ impl World {
         (self.trace.finish(), self.happened)
     }
 
-    fn happens(&mut self, what: &str) {
+    pub(super) fn happens(&mut self, what: &str) {
         *self.happened.entry(what.to_owned()).or_default() += 1;
     }
 
@@ -155,7 +145,7 @@ impl World {
         self.now < CHAOS
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         let wall = Timestamp(1_700_000_000_000 + self.now.as_millis() as i64);
         Moment { wall, proven: wall, monotonic: self.now }
     }
@@ -239,7 +229,10 @@ impl World {
         of.come_to(false);
         of.look_at_topics(&self.view.image);
         let Some(mut command) = of.request() else { return };
-        if of.phase == Phase::Steady && self.chance.one_in(4) {
+        // Never twice without a heartbeat in between: only those keep it in the group.
+        let commits = of.phase == Phase::Steady && !of.has_committed && self.chance.one_in(4);
+        of.has_committed = commits;
+        if commits {
             command = self.commit_of(client).map_or(command, Command::CommitOffsets);
         }
         self.clients[client].attempt = Some(attempt);
@@ -377,6 +370,7 @@ impl World {
                 // It is killed. One that is static is started again.
                 let Some(of) = self.clients.get_mut(client).filter(|client| client.is_live()) else { return };
                 of.phase = Phase::Gone;
+                of.attempt = None;
                 let instance = of.instance.clone();
                 if instance.is_some() {
                     self.spawn(instance);
@@ -425,112 +419,5 @@ impl World {
                 self.plan(client, ms(100));
             }
         }
-    }
-
-    /// What members were told is durable: no epoch falls below it.
-    fn check_told(&self) {
-        let Ok(described) = self.machine.groups().consumer_describe(&name(GROUP)) else { return };
-        for client in self.clients.iter().filter(|client| client.phase == Phase::Steady && !client.is_classic) {
-            let member = described.members.iter().find(|member| member.member == client.member);
-            if let Some(member) = member.filter(|member| member.epoch > 0) {
-                assert!(member.epoch >= client.epoch, "{}: told {}, is {}", client.member, client.epoch, member.epoch);
-            }
-        }
-    }
-
-    /// What was committed last, of what is durable, is what is there.
-    fn check_offsets(&mut self) {
-        let mut last: BTreeMap<(TopicId, i32), i64> = BTreeMap::new();
-        self.commits.iter().for_each(|(_, topic, partition, offset)| {
-            last.insert((*topic, *partition), *offset);
-        });
-        let partitions = TOPICS.into_iter().flat_map(|topic| {
-            (0..PARTITIONS_MAX).map(move |partition| (name(topic), id(topic), PartitionIndex(partition)))
-        });
-        let (member, member_epoch) = (None, -1);
-        let fetch = FetchOffsets {
-            group: name(GROUP),
-            member,
-            member_epoch,
-            partitions: Some(partitions.collect()),
-            require_stable: false,
-        };
-        let mut effects = Effects::default();
-        let asked = Asked { view: self.view.clone(), command: Command::FetchOffsets(fetch) };
-        self.machine.command(self.moment(), Ticket(0), asked, &mut effects);
-        let Some((_, Reply::FetchOffsets(Ok(fetched)))) = effects.replies.pop() else { panic!("no offsets") };
-        for one in fetched {
-            let is = one.committed.expect("stable").map(|(offset, ..)| offset.0);
-            assert_eq!(is, last.get(&(one.topic_id, one.partition.0)).copied(), "{:?}", one.partition);
-        }
-    }
-
-    /// After every step: nobody owns what another one does, and epochs only grow.
-    fn check(&mut self) {
-        let groups = self.machine.groups();
-        let listed = groups.list();
-        let of: Vec<AnyState> = listed.iter().filter(|one| *one.group == *GROUP).map(|one| one.state).collect();
-        assert!(of.len() <= 1, "two groups of one name");
-        let is_consumer = of.first().map(|state| matches!(state, AnyState::Consumer(_)));
-        match (self.kind, is_consumer) {
-            (Some(false), Some(true)) => self.happens("upgraded"),
-            (Some(true), Some(false)) => self.happens("downgraded"),
-            _ => {}
-        }
-        self.kind = is_consumer;
-        if is_consumer != Some(true) {
-            // A name without a group, or with an empty one of the other kind, begins anew.
-            self.epochs = Epochs::default();
-            return;
-        }
-        let described = self.machine.groups().consumer_describe(&name(GROUP)).expect("it is one");
-        let mut owners: BTreeMap<(TopicId, i32), Name> = BTreeMap::new();
-        let mut epochs = Epochs { group: described.epoch, target: described.target_epoch, members: BTreeMap::new() };
-        for member in &described.members {
-            for (topic, _, partitions) in &member.assigned {
-                for partition in partitions {
-                    let other = owners.insert((*topic, *partition), member.member.clone());
-                    assert_eq!(other, None, "{} and another own {partition}", member.member);
-                }
-            }
-            let before = self.epochs.members.get(&member.member).copied().unwrap_or(0);
-            let away = member.epoch == -2 || before == -2;
-            assert!(member.epoch >= before || away, "{}: {} after {before}", member.member, member.epoch);
-            assert!(member.epoch <= described.target_epoch, "an epoch of the future");
-            epochs.members.insert(member.member.clone(), member.epoch);
-        }
-        assert!(epochs.group >= self.epochs.group, "{epochs:?} after {:?}", self.epochs);
-        assert!(epochs.target >= self.epochs.target && epochs.target <= epochs.group, "{epochs:?} {:?}", self.epochs);
-        self.epochs = epochs;
-    }
-
-    /// Whether every live client has what it is to have, and every partition has an owner.
-    fn is_at_rest(&self) -> bool {
-        let live: Vec<&Client> = self.clients.iter().filter(|client| client.is_live()).collect();
-        if live.iter().any(|client| !client.is_steady()) {
-            return false;
-        }
-        let listed = self.machine.groups().list();
-        let state = listed.iter().find(|one| *one.group == *GROUP).map(|one| one.state);
-        if live.is_empty() {
-            let empty = [AnyState::Classic(GroupState::Empty), AnyState::Consumer(ConsumerState::Empty)];
-            return state.is_none_or(|state| empty.contains(&state));
-        }
-        let stable = [AnyState::Classic(GroupState::Stable), AnyState::Consumer(ConsumerState::Stable)];
-        if !state.is_some_and(|state| stable.contains(&state)) {
-            return false;
-        }
-        let mut owned: Vec<(TopicId, i32)> = Vec::new();
-        let of = |target: &Target| {
-            let all = target.iter().flat_map(|(topic, some)| some.iter().map(|one| (*topic, *one)));
-            all.collect::<Vec<_>>()
-        };
-        live.iter().for_each(|client| owned.extend(of(&client.owned)));
-        owned.sort();
-        let all = TOPICS.iter().filter_map(|topic| self.view.image.topic(topic));
-        let mut all: Vec<_> =
-            all.flat_map(|topic| (0..topic.partitions).map(|partition| (topic.id, partition))).collect();
-        all.sort();
-        owned == all
     }
 }

@@ -268,7 +268,10 @@ fn a_static_member_changes_its_protocol() {
     bench.heartbeat(&with_instance("i", beat("m", -2))).expect("leaves for now");
     let joined = bench.join(&of(classic_join("", &["a"], &[])));
     assert_eq!(joined.error, None);
-    assert_eq!(bench.kind(), Some(AnyState::Classic(GroupState::Stable)));
-    let synced = bench.sync(&Sync { instance: Some(name("i")), ..sync_of(&joined.member, joined.generation) });
-    assert_eq!(in_assignment(&synced.expect("assigned").assignment), target(&[("a", &[0, 1, 2, 3])]));
+    assert_eq!(bench.kind(), Some(AnyState::Classic(GroupState::PreparingRebalance)));
+    let sync = |generation| Sync { instance: Some(name("i")), ..sync_of(&joined.member, generation) };
+    assert!(bench.sync(&sync(joined.generation)).is_err());
+    let again = bench.join(&of(classic_join(&joined.member, &["a"], &[("a", &[0, 1, 2, 3])])));
+    assert_eq!((again.error, &again.leader), (None, &joined.member));
+    assert!(again.generation > joined.generation);
 }
