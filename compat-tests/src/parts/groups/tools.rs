@@ -51,6 +51,12 @@ const LINES: &[Line] = &[
     (GROUP_COMMAND, "--describe --group live --members --verbose"),
     (GROUP_COMMAND, "--describe --group live --state"),
     (GROUP_COMMAND, "--describe --group live --state --verbose"),
+    (GROUP_COMMAND, "--describe --group new"),
+    (GROUP_COMMAND, "--describe --group new --offsets --verbose"),
+    (GROUP_COMMAND, "--describe --group new --members"),
+    (GROUP_COMMAND, "--describe --group new --members --verbose"),
+    (GROUP_COMMAND, "--describe --group new --state"),
+    (GROUP_COMMAND, "--describe --group new --state --verbose"),
     (GROUP_COMMAND, "--describe --group idle"),
     (GROUP_COMMAND, "--describe --group idle --members"),
     (GROUP_COMMAND, "--describe --group idle --state"),
@@ -67,15 +73,18 @@ const LINES: &[Line] = &[
     (GROUP_COMMAND, "--reset-offsets --group idle --all-topics --to-current --export"),
     (GROUP_COMMAND, "--reset-offsets --group idle --from-file FILE --execute"),
     (GROUP_COMMAND, "--reset-offsets --group fresh --topic tools-b --to-earliest --execute"),
+    (GROUP_COMMAND, "--reset-offsets --group new --topic tools-a --to-earliest --execute"),
     (GROUP_COMMAND, "--reset-offsets --group live --topic tools-a --to-earliest --execute"),
     (GROUP_COMMAND, "--describe --group idle --offsets"),
     (GROUP_COMMAND, "--delete-offsets --group idle --topic tools-a:1"),
     (GROUP_COMMAND, "--delete-offsets --group live --topic tools-a"),
     (GROUP_COMMAND, "--delete-offsets --group live --topic tools-b"),
+    (GROUP_COMMAND, "--delete-offsets --group new --topic tools-a"),
     (GROUP_COMMAND, "--delete-offsets --group nobody --topic tools-a"),
     (GROUP_COMMAND, "--describe --group idle --offsets --verbose"),
     (GROUP_COMMAND, "--delete --group idle"),
     (GROUP_COMMAND, "--delete --group live"),
+    (GROUP_COMMAND, "--delete --group new"),
     (GROUP_COMMAND, "--delete --group nobody"),
     (GROUP_COMMAND, "--list --state"),
 ];
@@ -126,7 +135,12 @@ impl Side {
         std::fs::write(&file, "tools-a,0,15\ntools-a,2,16\ntools-b,0,17\n").map_err(|error| error.to_string())?;
         fill(bootstrap)?;
         commit(bootstrap, "idle", &[("tools-a", 0, 10), ("tools-a", 1, 20), ("tools-b", 0, 5)])?;
-        let members = vec![Member::start(bootstrap, "one", None)?, Member::start(bootstrap, "two", Some("static"))?];
+        let members = vec![
+            Member::start(bootstrap, "live", "one", None)?,
+            Member::start(bootstrap, "live", "two", Some("static"))?,
+            Member::start(bootstrap, "new", "three", None)?,
+            Member::start(bootstrap, "new", "four", Some("static"))?,
+        ];
         let begun = Instant::now();
         while !members.iter().all(|member| member.assigned.load(Ordering::SeqCst)) {
             if begun.elapsed() > ASSIGNED_WITHIN {
@@ -219,7 +233,8 @@ fn config(bootstrap: &str, group: &str) -> ClientConfig {
     config
 }
 
-/// A member of the group `live`, polled by a thread of its own.
+/// A member of the classic group `live`, or of `new`, which has the consumer protocol (KIP-848); polled by a thread of its
+/// own.
 struct Member {
     stop: Arc<AtomicBool>,
     assigned: Arc<AtomicBool>,
@@ -227,9 +242,12 @@ struct Member {
 }
 
 impl Member {
-    fn start(bootstrap: &str, client: &str, instance: Option<&str>) -> Result<Self, String> {
-        let mut config = config(bootstrap, "live");
+    fn start(bootstrap: &str, group: &str, client: &str, instance: Option<&str>) -> Result<Self, String> {
+        let mut config = config(bootstrap, group);
         config.set("client.id", client);
+        if group == "new" {
+            config.set("group.protocol", "consumer");
+        }
         if let Some(instance) = instance {
             config.set("group.instance.id", instance);
         }

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Fields that hold a time, -1 for none, and the one that holds a topic id.
 const TIMES: [&str; 3] = ["commitTimestamp", "currentStateTimestamp", "expireTimestamp"];
 const TOPIC_ID: &str = "topicId";
+/// Ids that members of the consumer protocol make themselves, and a hash over topics with their ids; 0 is of none.
+const MEMBER_ID: &str = "memberId";
+const HASH: &str = "metadataHash";
 /// The topic id that is none.
 const NO_TOPIC_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 /// What a UUID is like: digits of these lengths, joined by hyphens.
@@ -91,12 +94,13 @@ impl Printed {
         let version = if value["version"].is_null() { "none".to_owned() } else { plain(&value["version"]) };
         self.versions.insert(format!("{} in {version}", plain(&key["type"])));
         normalise(&mut value);
+        let key = key_of(key);
         self.values.entry(format!("{at}{key}")).or_default().push(value.to_string());
     }
 
     /// What else was printed of the record that was just added.
     fn note(&mut self, at: &str, key: &Value, more: &str) {
-        if let Some(last) = self.values.get_mut(&format!("{at}{key}")).and_then(|values| values.last_mut()) {
+        if let Some(last) = self.values.get_mut(&format!("{at}{}", key_of(key))).and_then(|values| values.last_mut()) {
             *last = format!("{last} {more}");
         }
     }
@@ -144,6 +148,15 @@ fn fields(line: &str, names: &[&str]) -> String {
     names.iter().filter_map(value).collect::<Vec<_>>().join(" ")
 }
 
+/// A record's key, whoever the member is.
+fn key_of(key: &Value) -> Value {
+    let mut key = key.clone();
+    if let Some(member) = key["data"].get_mut(MEMBER_ID) {
+        *member = Value::String("a member".to_owned());
+    }
+    key
+}
+
 fn normalise(value: &mut Value) {
     match value {
         Value::String(text) => *text = without_uuids(text),
@@ -154,6 +167,10 @@ fn normalise(value: &mut Value) {
                     *value = Value::String("a time".to_owned());
                 } else if name == TOPIC_ID && value != NO_TOPIC_ID {
                     *value = Value::String("an id".to_owned());
+                } else if name == MEMBER_ID && value.is_string() {
+                    *value = Value::String("a member".to_owned());
+                } else if name == HASH && *value != 0 {
+                    *value = Value::String("a hash".to_owned());
                 } else {
                     normalise(value);
                 }

@@ -23,8 +23,12 @@ const ALONE: (&[&str], &[&str]) = (
     &["java", "franz-go", "aiokafka"],
     &["java", "franz-go", "aiokafka", "kafka-python", "sarama", "confluent-2.16.1", "confluent-2.0.2", "spring"],
 );
+/// Clients that have a group of the consumer protocol (KIP-848) for themselves.
+const CONSUMERS: (&[&str], &[&str]) = (&["java"], &["java", "confluent-2.16.1", "franz-go"]);
 /// What is committed with an offset.
 const METADATA: [&str; 3] = ["", "where I was: über", "{\"at\": 7, \"why\": \"a rest\"}"];
+/// Their groups begin with this.
+const CONSUMER: &str = "consumer-by-";
 /// A liveness bound for each step.
 const WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -44,6 +48,10 @@ pub(super) fn play(context: &Context, bootstrap: &str, dir: &Path) -> Result<usi
     for client in clients {
         stage.alone(client, &format!("by-{client}"), None)?;
     }
+    let consumers = context.size(CONSUMERS.0, CONSUMERS.1);
+    for client in consumers {
+        stage.alone(client, &format!("{CONSUMER}{client}"), None)?;
+    }
     stage.two("several")?;
     stage.alone("franz-go", "deleted", None)?;
     for (round, metadata) in METADATA.iter().enumerate() {
@@ -61,7 +69,7 @@ pub(super) fn play(context: &Context, bootstrap: &str, dir: &Path) -> Result<usi
         Ok(told == Offset::Invalid)
     })?;
     stage.until("the static member to be gone", || stage.is_empty("static"))?;
-    Ok(clients.len() + 5)
+    Ok(clients.len() + consumers.len() + 5)
 }
 
 struct Stage<'a> {
@@ -75,7 +83,8 @@ impl Stage<'_> {
         let clients = &self.context.clients;
         let assignor = (group == "several").then_some("range");
         let (bootstrap, topic) = (self.bootstrap, ORDERS.0);
-        let joining = Joining { bootstrap, topic, group, protocol: "classic", assignor, instance };
+        let protocol = if group.starts_with(CONSUMER) { "consumer" } else { "classic" };
+        let joining = Joining { bootstrap, topic, group, protocol, assignor, instance };
         Member::start(clients, clients.named(client)?, &joining, self.dir, &format!("{group}-{client}"))
     }
 
