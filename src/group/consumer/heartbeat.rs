@@ -179,11 +179,17 @@ impl Step<'_> {
         let said = said(&before.said, request);
         self.check_said(&before.said, &said)?;
         let id = &request.member;
+        let mut displaces = false;
         if let Found::Replaces(old, member) = &found {
+            displaces = old != id && self.group.members.contains_key(id);
             self.replace(old, id, member);
         }
         let was = if matches!(found, Found::New) { None } else { Some(&before.said) };
         let changed = self.say(id, was, said);
+        if displaces {
+            // It was a member already: what it was to have itself is in nobody's target now.
+            self.raise_epoch(true);
+        }
         self.update_target();
         self.reconcile(id, changed, request.owned.as_ref())?;
         self.begin_session(id);

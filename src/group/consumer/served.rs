@@ -212,9 +212,12 @@ impl Step<'_> {
 
     fn classic_heartbeat(&mut self, request: &Heartbeat) -> Result<(), GroupError> {
         let id = &request.member;
+        self.group.check_classic(id, request.instance.as_ref(), request.generation)?;
+        let owes_target = self.owes_target();
         let member = self.group.check_classic(id, request.instance.as_ref(), request.generation)?;
         let current = &member.current;
-        let is_behind = current.epoch < self.group.target_epoch
+        let is_behind = owes_target
+            || current.epoch < self.group.target_epoch
             || current.state == State::UnrevokedPartitions
             || current.state == State::UnreleasedPartitions && !self.group.waits_for_others(id, member);
         self.begin_session(id);

@@ -4,7 +4,7 @@ use super::Settings;
 use super::assign::Spec;
 use super::group::Group;
 use super::reconcile::Reconcile;
-use super::regex::Expression;
+use super::regex::{EXPRESSIONS_MAX, Expression};
 use super::{Alarm, AlarmKind, topics};
 use crate::base::Timestamp;
 use crate::coordinator::machine::Moment;
@@ -126,11 +126,7 @@ impl Step<'_> {
 
     /// Makes a new target if the group's epoch asks for one, and the last is old enough.
     pub(super) fn update_target(&mut self) {
-        if self.group.target_epoch >= self.group.epoch {
-            return;
-        }
-        let early = |at: Duration| self.now.monotonic < at + self.settings.assignment_interval;
-        if self.group.assigned_at.is_some_and(early) {
+        if self.group.target_epoch >= self.group.epoch || self.is_early() {
             return;
         }
         let assignor = self.group.assignor(&self.settings.assignors).clone();
@@ -142,6 +138,33 @@ impl Step<'_> {
         }
         self.keep_target_epoch(self.group.epoch);
         self.group.assigned_at = Some(self.now.monotonic);
+    }
+
+    /// Whether the last target is too young for another one.
+    fn is_early(&self) -> bool {
+        let early = |at: Duration| self.now.monotonic < at + self.settings.assignment_interval;
+        self.group.assigned_at.is_some_and(early)
+    }
+
+    /// Whether whoever joins now brings about a new target. A heartbeat of the classic protocol makes none itself: where
+    /// members of that are the only ones left, one of them has to be told to join.
+    pub(super) fn owes_target(&mut self) -> bool {
+        if self.is_early() {
+            return false;
+        }
+        self.group.target_epoch < self.group.epoch || self.topics_changed()
+    }
+
+    /// Whether the topics are others than at the group's epoch.
+    fn topics_changed(&mut self) -> bool {
+        if self.group.checked == Some(self.image.version()) {
+            return false;
+        }
+        let changed = topics::hash(self.image, self.group.topics.keys()) != self.group.hash;
+        if !changed {
+            self.group.checked = Some(self.image.version());
+        }
+        changed
     }
 
     fn keep_target_epoch(&mut self, epoch: i32) {
@@ -264,9 +287,12 @@ pub(super) fn check_said(
 ) -> Result<(), GroupError> {
     if let Some(regex) = said.expression()
         && !group.expressions.contains_key(regex)
-        && names_bytes(&Expression::new(regex)?.topics(image)) > settings.record_bytes_max
     {
-        return Err(GroupError::StateTooLarge);
+        // Told first of what it can do something about.
+        let topics = Expression::new(regex)?.topics(image);
+        if names_bytes(&topics) > settings.record_bytes_max || group.expressions.len() >= EXPRESSIONS_MAX {
+            return Err(GroupError::StateTooLarge);
+        }
     }
     let in_all = group.said_bytes.saturating_sub(before.bytes()) + said.bytes();
     let too_much = said.bytes() > settings.record_bytes_max || in_all > settings.said_bytes_max;

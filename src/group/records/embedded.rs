@@ -110,7 +110,8 @@ fn by_topic(fields: &mut Cursor<'_>) -> Result<ByTopic, RecordError> {
     let mut by_topic = ByTopic::new();
     for _ in 0..count {
         let topic = fields.string()?;
-        by_topic.insert(topic, fields.nullable_i32s()?.ok_or(RecordError::Null)?);
+        let partitions = fields.nullable_i32s()?.ok_or(RecordError::Null)?;
+        by_topic.entry(topic).or_default().extend(partitions);
     }
     Ok(by_topic)
 }
@@ -162,5 +163,13 @@ mod tests {
             assert_eq!(assignment(&bytes[..end]), None, "{end} bytes");
         }
         assert_eq!(assignment(&[0, 0, 0x7f, 0xff, 0xff, 0xff]), None);
+    }
+
+    /// A topic that comes twice is one with all its partitions, as in Kafka.
+    #[test]
+    fn a_topic_may_come_in_pieces() {
+        let piece = |partition: u8| [0, 1, b'a', 0, 0, 0, 1, 0, 0, 0, partition];
+        let bytes = [&[0, 1, 0, 0, 0, 2][..], &piece(0), &piece(5), &[0xff; 4]].concat();
+        assert_eq!(assignment(&bytes).map(|read| read.partitions), Some([(name("a"), vec![0, 5])].into()));
     }
 }

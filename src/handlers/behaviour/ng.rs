@@ -285,3 +285,17 @@ async fn ng_6_new_topics_that_match_are_assigned_without_the_client_s_doing() {
     let told = ask(&broker, &beat("g", "m", 2)).await;
     assert_eq!((told.member_epoch, assigned(&told, a), assigned(&told, b)), (3, vec![0], vec![0, 1]));
 }
+
+/// What is in a piece before the last is owned, too: it must not be given to another member.
+#[tokio::test]
+async fn ng_2_a_topic_that_is_owned_may_come_in_pieces() {
+    let broker = broker().await;
+    let topic = broker.create("t", 2, &[]).await;
+    assert_eq!(assigned(&ask(&broker, &joining("g", "m", &["t"])).await, topic), [0, 1]);
+    ask(&broker, &joining("g", "n", &["t"])).await;
+    let kept = assigned(&ask(&broker, &owning("g", "m", 2, &[(topic, &[0, 1])])).await, topic);
+    let revoked = [1 - kept[0]];
+    let pieces = owning("g", "m", 2, &[(topic, &revoked), (topic, &kept)]);
+    assert_eq!(ask(&broker, &pieces).await.member_epoch, 2, "it has not given up anything");
+    assert_eq!(ask(&broker, &owning("g", "m", 2, &[(topic, &kept)])).await.member_epoch, 3);
+}

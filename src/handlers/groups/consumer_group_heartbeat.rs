@@ -17,7 +17,7 @@ use crate::wire::{ErrorCode, RequestHeader};
 use kafka_protocol::messages::consumer_group_heartbeat_response::{
     Assignment, ConsumerGroupHeartbeatResponse, TopicPartitions as ToldPartitions,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// From here on members make their ids themselves.
@@ -59,7 +59,6 @@ fn heartbeat(peer: &Peer, header: &RequestHeader, request: &ConsumerGroupHeartbe
     let makes_own_id = header.version >= OWN_ID_SINCE;
     let is_new = !makes_own_id && request.member_epoch == 0 && request.member_id.is_empty();
     let topics = request.subscribed_topic_names.as_ref();
-    let owned = |topic: TopicPartitions| (topic.topic_id, topic.partitions.iter().map(|one| one.0).collect());
     ConsumerHeartbeat {
         group: name(&request.group_id),
         member: if is_new { Uuid::new_v4().to_string().into() } else { name(&request.member_id) },
@@ -71,10 +70,19 @@ fn heartbeat(peer: &Peer, header: &RequestHeader, request: &ConsumerGroupHeartbe
         topics: topics.map(|topics| topics.iter().map(|topic| name(&topic)).collect()),
         regex: request.subscribed_topic_regex.as_ref().map(name),
         assignor: request.server_assignor.as_ref().map(name),
-        owned: request.topic_partitions.as_ref().map(|topics| topics.iter().map(owned).collect()),
+        owned: request.topic_partitions.as_ref().map(|topics| owned(topics.iter())),
         client_id: names(header.client_id.as_deref()),
         client_host: format!("/{}", peer.remote.ip()).into(),
     }
+}
+
+/// What the member has. A topic may come in pieces: what one left out would count as given up.
+fn owned(topics: impl Iterator<Item = TopicPartitions>) -> BTreeMap<TopicId, BTreeSet<i32>> {
+    let mut owned: BTreeMap<TopicId, BTreeSet<i32>> = BTreeMap::new();
+    for topic in topics {
+        owned.entry(topic.topic_id).or_default().extend(topic.partitions.iter().map(|one| one.0));
+    }
+    owned
 }
 
 fn tell(response: &mut ConsumerGroupHeartbeatResponse, reply: ConsumerHeartbeatReply) {

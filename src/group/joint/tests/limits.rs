@@ -57,3 +57,21 @@ fn an_expression_that_matches_more_than_a_record_can_hold_is_refused() {
     bench.heartbeat(&beat("m", -1)).expect("left");
     assert_eq!(bench.heartbeat(&request), Err(GroupError::StateTooLarge));
 }
+
+/// All of them are compiled and matched again when topics change.
+#[test]
+fn a_group_has_no_more_expressions_than_it_may() {
+    let mut bench = Bench::new(&[("t1", 1)]);
+    let request = |at: usize| {
+        let regex = Some(name(&format!("t{at}|x")));
+        ConsumerHeartbeat { topics: None, regex, ..joining(&format!("m{at}"), &[]) }
+    };
+    for at in 0..100 {
+        bench.heartbeat(&request(at)).expect("joined");
+    }
+    assert_eq!(bench.heartbeat(&request(100)), Err(GroupError::StateTooLarge));
+    // One that others have is no more, and one that nobody has any more makes room.
+    bench.heartbeat(&ConsumerHeartbeat { member: name("other"), ..request(7) }).expect("joined");
+    bench.heartbeat(&beat("m3", -1)).expect("left");
+    bench.heartbeat(&request(100)).expect("joined");
+}

@@ -275,3 +275,33 @@ fn a_static_member_changes_its_protocol() {
     assert_eq!((again.error, &again.leader), (None, &joined.member));
     assert!(again.generation > joined.generation);
 }
+
+/// The group may not become a classic one: nobody but the classic member is there to ask for a new assignment.
+#[test]
+fn a_classic_member_that_is_left_alone_gets_what_the_others_had() {
+    let consumer = consumer::Settings { assignment_interval: ms(1_000), ..consumer::Settings::default() };
+    let mut bench = Bench::with(&[("a", 4)], classic::Settings::default(), consumer, Policy::Upgrade);
+    let old = classic(&mut bench, &[0, 1]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    assert!(!is_classic(&bench));
+    let mut generation = 1;
+    for _ in 0..5 {
+        bench.pass(ms(3_000));
+        if bench.classic_heartbeat(&old, generation) == Err(GroupError::RebalanceInProgress) {
+            let joined = bench.join(&classic_join(&old, &["a"], &[("a", &[0, 1])]));
+            generation = joined.generation;
+            bench.sync(&sync_of(&old, generation)).expect("assigned");
+        }
+    }
+    assert_eq!(bench.has(&old), target(&[("a", &[0, 1, 2, 3])]));
+    assert_eq!(bench.classic_heartbeat(&old, generation), Ok(()), "it is at rest");
+    // A topic that grows is seen, too.
+    let before = bench.log.len();
+    bench.change_topics(&[create("other", 1)]);
+    assert_eq!(bench.classic_heartbeat(&old, generation), Ok(()));
+    assert_eq!(bench.log.len(), before);
+    bench.change_topics(&[TopicChange::DeleteTopic { id: id("a") }, create("a", 1)]);
+    bench.pass(ms(3_000));
+    assert_eq!(bench.classic_heartbeat(&old, generation), Err(GroupError::RebalanceInProgress));
+}

@@ -59,3 +59,16 @@ fn who_leaves_for_good_is_gone() {
     bench.heartbeat(&with_instance("i", beat("m", -1))).expect("leaves");
     assert_eq!(bench.state(), ConsumerState::Empty);
 }
+
+/// Nobody would have its own partitions else: they are in no target any more.
+#[test]
+fn a_member_that_takes_the_place_of_a_static_one_leaves_its_own() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&with_instance("i", joining("m", &["a"]))).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    bench.settle(&["m", "n"]);
+    bench.heartbeat(&with_instance("i", beat("m", -2))).expect("leaves for now");
+    bench.heartbeat(&with_instance("i", joining("n", &["a"]))).expect("takes its place");
+    bench.settle(&["n"]);
+    assert_eq!(bench.has("n"), target(&[("a", &[0, 1, 2, 3])]));
+}
