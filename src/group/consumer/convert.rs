@@ -93,11 +93,18 @@ impl Groups {
         self.groups.get(group).map_or(0, |group| group.members.len())
     }
 
-    /// Whether a member that joins would find room in it, and its static id.
-    pub fn check_upgraded(&self, upgraded: &Upgraded, request: &ConsumerHeartbeat) -> Result<(), GroupError> {
+    /// Whether a member that joins would find its place in it: room, its static id, and what it says.
+    pub fn check_upgraded(
+        &self,
+        upgraded: &Upgraded,
+        image: &Image,
+        request: &ConsumerHeartbeat,
+    ) -> Result<(), GroupError> {
         let group = &upgraded.group;
         super::heartbeat::check_room(&self.settings, group, &request.member, request.instance.as_ref())?;
-        group.find(request).map(drop)
+        let before = group.find(request)?.member().said;
+        let said = super::heartbeat::said(&before, request);
+        super::step::check_said(&self.settings, group, image, &before, &said)
     }
 
     /// Puts the group in place; its members' sessions begin.
