@@ -26,7 +26,13 @@ pub struct Upgraded {
 }
 
 /// A group of the new protocol as a classic one, not in place yet.
-pub type Downgraded = Whole;
+#[derive(Debug)]
+pub struct Downgraded {
+    /// The group. Its generation is its members' newest epoch: those who have it are told to join again, and lose nothing.
+    pub whole: Whole,
+    /// The generation of its record: above all epochs that there were.
+    pub reserved: i32,
+}
 
 impl Groups {
     /// A classic group as one of the new protocol. Refused when its members' bytes can't be read, or an assignor of their
@@ -152,7 +158,10 @@ impl Groups {
                 assignment: embedded::write_assignment(version, &by_name(group.target(id), image)),
             });
         }
-        Some(Whole { generation: group.epoch, members })
+        let epochs =
+            group.members.iter().filter(|(id, _)| !leaving.contains(id)).map(|(_, member)| member.current.epoch);
+        let generation = epochs.max().unwrap_or(group.epoch).max(0);
+        Some(Downgraded { whole: Whole { generation, members }, reserved: group.epoch.saturating_add(1) })
     }
 }
 

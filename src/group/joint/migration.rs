@@ -89,8 +89,8 @@ impl Groups {
     /// The group goes on as a classic one, and rebalances: members that waited for partitions would never be told of them
     /// else, and nobody would know that it leads. Kafka leaves the rebalance out where a static member comes back.
     pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], out: &mut Out) {
-        let Some(whole) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
+        let Some(downgraded) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
         self.consumer.delete(group, out);
-        self.classic.found(now, group, whole, out);
+        self.classic.found(now, group, downgraded.whole, downgraded.reserved, out);
     }
 }
