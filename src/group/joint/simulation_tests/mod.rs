@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use world::World;
 
 /// Fresh seeds when nothing is set.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1_000;
 
 /// Seeds that failed once. They are run always.
 const FAILED_ONCE: &[u64] = &[14, 26, 182, 205, 858, 1_413, 1_985, 4_168, 14_334];
