@@ -30,7 +30,7 @@ pub struct Upgraded {
 pub struct Downgraded {
     /// The group. Its generation is its members' newest epoch: those who have it are told to join again, and lose nothing.
     pub whole: Whole,
-    /// The generation of its record: above all epochs that there were.
+    /// The generation of its record: the last epoch that there was.
     pub reserved: i32,
 }
 
@@ -161,7 +161,7 @@ impl Groups {
         let epochs =
             group.members.iter().filter(|(id, _)| !leaving.contains(id)).map(|(_, member)| member.current.epoch);
         let generation = epochs.max().unwrap_or(group.epoch).max(0);
-        Some(Downgraded { whole: Whole { generation, members }, reserved: group.epoch.saturating_add(1) })
+        Some(Downgraded { whole: Whole { generation, members }, reserved: group.epoch })
     }
 }
 
