@@ -89,8 +89,9 @@ impl Groups {
         self.delete(group, out);
     }
 
-    /// A group of these members, kept as it is, about to rebalance.
-    pub fn found(&mut self, now: Moment, name: &Name, whole: Whole, out: &mut Out) {
+    /// A group of these members, kept as it is, about to rebalance. `reserved` is the last generation that is not to be given
+    /// again.
+    pub fn found(&mut self, now: Moment, name: &Name, whole: Whole, reserved: i32, out: &mut Out) {
         let mut group = Group::new(name.clone());
         group.generation = whole.generation;
         group.protocol_type = Some("consumer".into());
@@ -115,10 +116,11 @@ impl Groups {
         self.groups.insert(name.clone(), group);
         let Some(mut step) = self.step(name, now, out) else { return };
         let mut value = step.group.value(|member| member.assignment.clone());
-        // Under a generation that nobody has: whom a restart finds must join anew, since nobody was told this assignment,
-        // and nobody that it leads.
-        value.generation = value.generation.saturating_add(1);
-        step.group.reserved = value.generation;
+        // Nobody was told this assignment, and nobody that it leads: a group without a leader is to rebalance, whoever finds
+        // it.
+        value.leader = None;
+        value.generation = reserved;
+        step.group.reserved = reserved;
         step.keep(value);
         for member in &members {
             step.begin_session(member);

@@ -26,8 +26,10 @@ pub(super) struct Group {
     pub(super) previous: GroupState,
     pub(super) state_since: Option<Timestamp>,
     pub(super) generation: i32,
-    /// A generation that a record bears and no member was told; the next one comes after it.
+    /// The next generation comes after this one, too.
     pub(super) reserved: i32,
+    /// Whether its record names no leader: it was made of another group, and its members were not told yet.
+    pub(super) is_unled: bool,
     pub(super) protocol_type: Option<Name>,
     pub(super) protocol: Option<Name>,
     pub(super) leader: Option<Name>,
@@ -58,6 +60,7 @@ impl Group {
             state_since: None,
             generation: 0,
             reserved: 0,
+            is_unled: false,
             protocol_type: None,
             protocol: None,
             leader: None,
@@ -79,6 +82,7 @@ impl Group {
         group.generation = value.generation;
         group.state = if value.members.is_empty() { GroupState::Empty } else { GroupState::Stable };
         group.protocol_type = Some(value.protocol_type).filter(|name| !name.is_empty());
+        group.is_unled = value.leader.is_none() && !value.members.is_empty();
         group.leader = value.leader;
         group.state_since = Some(value.current_state_timestamp).filter(|at| *at != Timestamp::NONE);
         let protocol = value.protocol.clone().unwrap_or_else(|| Name::from(""));

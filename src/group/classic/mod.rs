@@ -100,7 +100,8 @@ impl Groups {
         };
     }
 
-    /// All was replayed: sessions begin anew, and a group that has more members than it may have by now rebalances.
+    /// All was replayed: sessions begin anew, and a group that has more members than it may have by now rebalances,
+    /// as does one that was about to when it was made.
     pub fn loaded(&mut self, now: Moment, out: &mut Out) {
         let names: Vec<Name> = self.groups.keys().cloned().collect();
         for name in &names {
@@ -109,7 +110,7 @@ impl Groups {
             for member in &members {
                 step.begin_session(member);
             }
-            if members.len() > step.settings.size_max {
+            if members.len() > step.settings.size_max || std::mem::take(&mut step.group.is_unled) {
                 step.prepare_rebalance();
             }
         }

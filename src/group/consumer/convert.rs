@@ -26,7 +26,13 @@ pub struct Upgraded {
 }
 
 /// A group of the new protocol as a classic one, not in place yet.
-pub type Downgraded = Whole;
+#[derive(Debug)]
+pub struct Downgraded {
+    /// The group. Its generation is its members' newest epoch: those who have it are told to join again, and lose nothing.
+    pub whole: Whole,
+    /// The generation of its record: the last epoch that there was.
+    pub reserved: i32,
+}
 
 impl Groups {
     /// A classic group as one of the new protocol. Refused when its members' bytes can't be read, or an assignor of their
@@ -93,11 +99,18 @@ impl Groups {
         self.groups.get(group).map_or(0, |group| group.members.len())
     }
 
-    /// Whether a member that joins would find room in it, and its static id.
-    pub fn check_upgraded(&self, upgraded: &Upgraded, request: &ConsumerHeartbeat) -> Result<(), GroupError> {
+    /// Whether a member that joins would find its place in it: room, its static id, and what it says.
+    pub fn check_upgraded(
+        &self,
+        upgraded: &Upgraded,
+        image: &Image,
+        request: &ConsumerHeartbeat,
+    ) -> Result<(), GroupError> {
         let group = &upgraded.group;
         super::heartbeat::check_room(&self.settings, group, &request.member, request.instance.as_ref())?;
-        group.find(request).map(drop)
+        let before = group.find(request)?.member().said;
+        let said = super::heartbeat::said(&before, request);
+        super::step::check_said(&self.settings, group, image, &before, &said)
     }
 
     /// Puts the group in place; its members' sessions begin.
@@ -145,7 +158,10 @@ impl Groups {
                 assignment: embedded::write_assignment(version, &by_name(group.target(id), image)),
             });
         }
-        Some(Whole { generation: group.epoch, members })
+        let epochs =
+            group.members.iter().filter(|(id, _)| !leaving.contains(id)).map(|(_, member)| member.current.epoch);
+        let generation = epochs.max().unwrap_or(group.epoch).max(0);
+        Some(Downgraded { whole: Whole { generation, members }, reserved: group.epoch })
     }
 }
 

@@ -89,7 +89,7 @@ impl Step<'_> {
         for regex in &gone {
             self.keep_regex(regex, None);
         }
-        if self.group.expressions.is_empty() {
+        if self.group.expressions.is_empty() || !self.knows_topics() {
             return changed;
         }
         let (version, now) = (self.image.version(), self.now.monotonic);
@@ -122,6 +122,11 @@ impl Step<'_> {
             self.group.resolved_at = Some((now, version));
         }
         changed
+    }
+
+    /// Before the first command after a start nobody has said which topics there are.
+    fn knows_topics(&self) -> bool {
+        self.image.version() > 0
     }
 
     /// Makes a new target if the group's epoch asks for one, and the last is old enough.
@@ -225,7 +230,8 @@ impl Step<'_> {
             self.remove(member);
         }
         self.resolve();
-        let hash = topics::hash(self.image, self.group.topics.keys());
+        let known = self.knows_topics();
+        let hash = if known { topics::hash(self.image, self.group.topics.keys()) } else { self.group.hash };
         self.keep_epoch(self.group.epoch.saturating_add(1), hash);
         if self.group.members.is_empty() {
             // Nobody waits for the pause between two assignments of a group that begins anew.

@@ -41,8 +41,8 @@ impl Groups {
     ) -> Result<(), GroupError> {
         let name = &request.group;
         let Some(has_members) = self.classic.has_members(name) else { return Ok(()) };
-        self.consumer.check_new(&self.view.image, request)?;
         if !has_members {
+            self.consumer.check_new(&self.view.image, request)?;
             self.classic.delete(name, out);
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl Groups {
         let whole = self.classic.whole(name).filter(|_| may).ok_or(GroupError::GroupIdNotFound)?;
         let image = self.view.image.clone();
         let upgraded = self.consumer.upgraded(name, &whole, &image)?;
-        self.consumer.check_upgraded(&upgraded, request)?;
+        self.consumer.check_upgraded(&upgraded, &image, request)?;
         self.classic.dissolve(now, name, out);
         self.consumer.found(now, &image, upgraded, out);
         Ok(())
@@ -89,8 +89,8 @@ impl Groups {
     /// The group goes on as a classic one, and rebalances: members that waited for partitions would never be told of them
     /// else, and nobody would know that it leads. Kafka leaves the rebalance out where a static member comes back.
     pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], out: &mut Out) {
-        let Some(whole) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
+        let Some(downgraded) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
         self.consumer.delete(group, out);
-        self.classic.found(now, group, whole, out);
+        self.classic.found(now, group, downgraded.whole, downgraded.reserved, out);
     }
 }

@@ -82,6 +82,27 @@ fn the_last_new_member_that_goes_leaves_a_classic_group_behind() {
     assert!(!is_classic(&bench));
 }
 
+/// Two go one after the other: the group's epoch runs ahead of what the classic member knows.
+#[test]
+fn a_classic_member_that_stays_is_told_to_join_and_loses_nothing() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    let old = classic(&mut bench, &[0, 1, 2, 3]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    bench.heartbeat(&beat("n", -1)).expect("left");
+    assert_eq!(bench.kind(), Some(AnyState::Classic(GroupState::PreparingRebalance)));
+    assert_eq!(bench.classic_heartbeat(&old, 1), Err(GroupError::RebalanceInProgress));
+    let moment = bench.moment();
+    assert_eq!(bench.groups.check_commit(moment, &commit(&old, 1, &[("a", 0)])), Ok(()));
+    let joined = bench.join(&classic_join(&old, &["a"], &[("a", &[0, 1, 2, 3])]));
+    assert!(joined.error.is_none() && joined.generation > 4, "{joined:?}");
+    // Found by a restart before it was told: it must join anew.
+    bench.restart();
+    assert_eq!(bench.classic_heartbeat(&old, 1), Err(GroupError::IllegalGeneration));
+    assert_eq!(bench.classic_heartbeat(&old, joined.generation), Err(GroupError::IllegalGeneration));
+}
+
 #[test]
 fn a_new_member_that_falls_silent_leaves_a_classic_group_behind_too() {
     let mut bench = Bench::new(&[("a", 4)]);

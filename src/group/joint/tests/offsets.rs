@@ -72,3 +72,25 @@ fn offsets_of_subscribed_topics_stay() {
     assert!(bench.groups.subscriptions(&name(GROUP))("a"));
     assert!(!bench.groups.subscriptions(&name(GROUP))("b"));
 }
+
+#[test]
+fn offsets_of_topics_that_nobody_wants_expire_and_groups_without_any_go() {
+    use crate::group::offsets::Expiration;
+    let mut bench = Bench::new(&[("a", 4)]);
+    let by_subscription = |bench: &Bench, topic: &str| {
+        bench.groups.with_expiration(&name(GROUP), |rule| match rule {
+            Expiration::Consumer { is_subscribed } => is_subscribed(topic),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(by_subscription(&bench, "a"), None);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    assert_eq!((by_subscription(&bench, "a"), by_subscription(&bench, "b")), (Some(true), Some(false)));
+    let mut out = Out::default();
+    bench.groups.delete_if_empty(&name(GROUP), &mut out);
+    assert!(out.changes.is_empty() && bench.kind().is_some(), "it has a member");
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    assert_eq!(by_subscription(&bench, "a"), Some(false));
+    bench.groups.delete_if_empty(&name(GROUP), &mut out);
+    assert!(!out.changes.is_empty() && bench.kind().is_none());
+}

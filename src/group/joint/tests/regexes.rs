@@ -89,3 +89,20 @@ fn the_last_who_wants_an_expression_takes_it_away() {
     bench.restart();
     assert!(!bench.groups.subscriptions(&name(GROUP))("a"));
 }
+
+/// After a start nobody has said yet which topics there are: what was known of them stays.
+#[test]
+fn a_member_that_is_missed_before_anybody_asked_takes_no_topics_away() {
+    let mut bench = Bench::new(&[("a", 2)]);
+    bench.heartbeat(&matching("m", "a")).expect("joined");
+    bench.heartbeat(&with_instance("i", matching("n", "a"))).expect("joined");
+    bench.settle(&["m", "n"]);
+    // It goes by LeaveGroup, which is asked with no topics here.
+    let view = std::mem::take(&mut bench.view);
+    bench.restart();
+    assert_eq!(bench.leave(&[("", Some("i"))]), [Ok(())]);
+    assert!(bench.groups.subscribed(&name(GROUP), "a"));
+    bench.view = view;
+    bench.settle(&["m"]);
+    assert_eq!(bench.has("m"), target(&[("a", &[0, 1])]));
+}
