@@ -17,11 +17,13 @@ fn set(level: i16) -> Vec<Change> {
     vec![Change::SetFeature { name: GROUP_VERSION.to_owned(), level }]
 }
 
-/// Waits until an object is deleted: from then on its changes are in snapshots alone.
-async fn until_gone(bucket: &Bucket, key: &str) {
-    for _ in 0..2_000 {
+/// Changes things until an object is deleted: from then on its changes are in snapshots alone. The epoch by then.
+async fn until_gone(log: &MetadataLog, bucket: &Bucket, key: &str) -> u64 {
+    for more in 0..2_000 {
+        let name = format!("more{more}");
+        let committed = log.commit(vec![create(&name, 1_000 + more, 1)]).await.unwrap();
         if !bucket.exists(key).await.unwrap() {
-            return;
+            return committed.image.version();
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -65,7 +67,9 @@ async fn levels_and_their_epoch_outlive_restarts_and_snapshots() {
         assert!(committed.image.version() > image.version(), "a change of levels raises the epoch");
         epoch = committed.image.version();
     }
-    until_gone(&bucket, &object_key(2)).await;
+    let log = MetadataLog::open(founding(&bucket, &[])).await.unwrap();
+    let epoch = until_gone(&log, &bucket, &object_key(2)).await;
+    drop(log);
     let log = MetadataLog::open(founding(&bucket, &[])).await.unwrap();
     assert_eq!((log.image().group_version(), log.image().version()), (expected, epoch));
 }

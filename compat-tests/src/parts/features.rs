@@ -19,6 +19,8 @@ const LARGE_RECORDS: usize = 3;
 const LARGE_TOPIC_BYTES: &str = "8000000";
 /// First timestamp; one millisecond a record.
 const FIRST_MS: i64 = 1_700_000_000_000;
+/// They are older than a week: without it they go when the broker first looks, after five minutes.
+const KEPT: (&str, &str) = ("retention.ms", "-1");
 
 /// What a client's own interface has no word for, and the words that say so. Any other answer is a failure.
 const KNOWN_INABILITIES: &[(&str, &str, &str)] =
@@ -180,7 +182,7 @@ impl Bench<'_> {
 
     /// Ok holds the columns that differ, each with the client's own words about it.
     fn try_produce(&self, client: &Client, number: usize, case: &Case, topic: &str) -> Result<Words, String> {
-        admin::create_topic(self.bootstrap, topic, 1, case.topic)?;
+        admin::create_topic(self.bootstrap, topic, 1, &[&[KEPT], case.topic].concat())?;
         let input = self.input(number);
         let input = input.to_str().ok_or("path is not UTF-8")?;
         let args = ["produce", "--bootstrap", self.bootstrap, "--topic", topic, "--partition", "0", "--input", input];
@@ -249,7 +251,7 @@ impl Bench<'_> {
     fn prepare_reading(&self) -> Result<(), String> {
         let input = self.dir.join("reading.jsonl");
         write_rows(&input, &rows(RECORDS, plain))?;
-        admin::create_topic(self.bootstrap, "reading", 1, &[])?;
+        admin::create_topic(self.bootstrap, "reading", 1, &[KEPT])?;
         let args =
             ["produce", "--bootstrap", self.bootstrap, "--topic", "reading", "--partition", "0", "--codec", "lz4"];
         let args = [&args[..], &["--linger-ms", "50", "--input", input.to_str().ok_or("path is not UTF-8")?]].concat();
@@ -290,7 +292,7 @@ impl Bench<'_> {
     /// Reads from the end: nothing of what is there, everything that comes.
     fn read_tail(&self, client: &Client) -> Result<(), String> {
         let topic = format!("tail.{}", client.name);
-        admin::create_topic(self.bootstrap, &topic, 1, &[])?;
+        admin::create_topic(self.bootstrap, &topic, 1, &[KEPT])?;
         let input = self.dir.join("reading.jsonl");
         let input = input.to_str().ok_or("path is not UTF-8")?;
         let produce =

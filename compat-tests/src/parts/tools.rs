@@ -143,7 +143,9 @@ const COMMANDS: &[(&str, CommandCheck)] = &[
 
 /// A topic with several segments, written by several clients with all codecs.
 fn fill(context: &Context, bootstrap: &str, dir: &Path) -> Result<String, String> {
-    admin::create_topic(bootstrap, "segments", 2, &[("segment.bytes", SEGMENT_BYTES)])?;
+    // The records' dates are older than a week.
+    let configs = [("segment.bytes", SEGMENT_BYTES), ("retention.ms", "-1")];
+    admin::create_topic(bootstrap, "segments", 2, &configs)?;
     let value: String = (0..120).map(|number| format!("{number:x} ")).collect();
     let row = |number: i64| {
         let value = format!("{number} {value}");
