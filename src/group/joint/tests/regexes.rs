@@ -101,7 +101,7 @@ fn a_member_that_is_missed_before_anybody_asked_takes_no_topics_away() {
     let view = std::mem::take(&mut bench.view);
     bench.restart();
     assert_eq!(bench.leave(&[("", Some("i"))]), [Ok(())]);
-    assert!(bench.groups.subscribed(&name(GROUP), "a"));
+    assert!(bench.groups.subscriptions(&name(GROUP))("a"));
     bench.view = view;
     bench.settle(&["m"]);
     assert_eq!(bench.has("m"), target(&[("a", &[0, 1])]));
