@@ -1,11 +1,14 @@
-//! kill -9 under groups whose members join, leave and commit: after each restart every group goes on by itself, and no
-//! committed offset is ever behind a commit that was acknowledged.
+//! kill -9 under groups whose members join, leave and commit: after each restart every group goes on by itself, and every
+//! committed offset is that of the last commit that was acknowledged, or of one that ran beside it.
+
+mod commits;
 
 use crate::admin;
 use crate::broker::{Ottla, Setup};
 use crate::parts::Context;
 use crate::report::{Report, spread};
 use crate::rng::Rng;
+use commits::Commits;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -42,8 +45,7 @@ struct Done {
     /// How far each partition was done without a gap, and what was done beyond that.
     upto: BTreeMap<i32, i64>,
     beyond: BTreeMap<i32, std::collections::BTreeSet<i64>>,
-    /// The highest commit of each partition that was acknowledged.
-    acknowledged: BTreeMap<i32, i64>,
+    commits: Commits,
 }
 
 impl Done {
@@ -147,18 +149,14 @@ impl Crowd {
         }
     }
 
-    /// No committed offset is behind a commit that was acknowledged before the call.
+    /// Every committed offset is one that the commits before the call, and those beside it, can have left there.
     fn are_kept(&self, bootstrap: &str) -> Result<(), String> {
         self.groups.iter().try_for_each(|group| {
-            let acknowledged = group.done.lock().expect("no holder panicked").acknowledged.clone();
+            let asked = Instant::now();
             let committed = committed(bootstrap, &group.id)?;
-            let behind = acknowledged.iter().find(|(at, next)| committed.get(at).is_none_or(|found| found < next));
-            match behind {
-                None => Ok(()),
-                Some((at, next)) => {
-                    Err(format!("{} partition {at}: {next} was acknowledged, and {committed:?} is there", group.id))
-                }
-            }
+            let mut done = group.done.lock().expect("no holder panicked");
+            let kept = (0..PARTITIONS).try_for_each(|at| done.commits.allow(at, committed.get(&at).copied(), asked));
+            kept.map_err(|error| format!("{}: {error}", group.id))
         })
     }
 
@@ -190,7 +188,12 @@ impl Crowd {
             return Err(format!("graceful stop ended with code {code}"));
         }
         let commits: u64 = self.groups.iter().map(|group| group.commits.load(Ordering::SeqCst)).sum();
-        Ok(format!("{} records in each of {GROUPS} groups, {commits} commits", ends.values().sum::<i64>()))
+        let overtaken = |group: &Arc<Group>| group.done.lock().expect("no holder panicked").commits.overtaken;
+        let overtaken: usize = self.groups.iter().map(overtaken).sum();
+        let records = ends.values().sum::<i64>();
+        Ok(format!(
+            "{records} records in each of {GROUPS} groups, {commits} commits, {overtaken} times one behind another was the last"
+        ))
     }
 }
 
@@ -230,14 +233,13 @@ fn work(consumer: &BaseConsumer, group: &Group) {
         let added = offsets.add_partition_offset(TOPIC, *partition, Offset::Offset(*next));
         added.expect("a good offset of a good partition");
     }
-    if !next.is_empty() && consumer.commit(&offsets, CommitMode::Sync).is_ok() {
-        let mut done = group.done.lock().expect("no holder panicked");
-        for (partition, next) in next {
-            let acknowledged = done.acknowledged.entry(partition).or_default();
-            *acknowledged = (*acknowledged).max(next);
-        }
-        group.commits.fetch_add(1, Ordering::SeqCst);
+    if next.is_empty() {
+        return;
     }
+    let number = group.done.lock().expect("no holder panicked").commits.begin(next);
+    let acknowledged = consumer.commit(&offsets, CommitMode::Sync).is_ok();
+    group.done.lock().expect("no holder panicked").commits.end(number, acknowledged);
+    group.commits.fetch_add(u64::from(acknowledged), Ordering::SeqCst);
 }
 
 fn consumer(bootstrap: &str, group: &str) -> Result<BaseConsumer, String> {
