@@ -1,12 +1,11 @@
 //! Features (KIP-584, KIP-1022): the levels that this Ottla can run at, and those that a start gives to the cluster.
 //!
-//! - A feature is offered when every API that it promises is served (NG-1): one that is half there breaks clients (AV-11).
+//! - A feature stands in the table when all that it promises is served (NG-1): one that is half there breaks clients (AV-11).
 //! - A new cluster has the levels of the table, or those that the configuration names; one that exists keeps its own until
 //!   the configuration or UpdateFeatures says otherwise.
 //! - A cluster at a level that this Ottla can't run at is not served at all.
 
 use crate::metadata::{Change, CommitError, GROUP_VERSION, Image, MetadataLog};
-use crate::wire::Api;
 use std::ops::RangeInclusive;
 
 /// The level of `group.version` in a new cluster, unless `ottla.group.version` says otherwise.
@@ -21,21 +20,15 @@ pub(super) struct Feature {
     pub(super) levels: RangeInclusive<i16>,
     /// Its level in a new cluster.
     founded: i16,
-    /// The APIs that it promises.
-    apis: &'static [Api],
 }
 
 /// Every feature, sorted by name.
-pub(super) static FEATURES: &[Feature] = &[Feature {
-    name: GROUP_VERSION,
-    levels: 0..=1,
-    founded: GROUP_VERSION_FOUNDED,
-    apis: &[Api::ConsumerGroupHeartbeat, Api::ConsumerGroupDescribe],
-}];
+pub(super) static FEATURES: &[Feature] =
+    &[Feature { name: GROUP_VERSION, levels: 0..=1, founded: GROUP_VERSION_FOUNDED }];
 
 /// The features that this Ottla offers.
 pub(super) fn offered() -> Vec<&'static Feature> {
-    FEATURES.iter().filter(|feature| feature.apis.iter().all(|api| api.is_served())).collect()
+    FEATURES.iter().collect()
 }
 
 /// A feature and its level.

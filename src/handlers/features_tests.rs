@@ -1,10 +1,6 @@
 use super::*;
 use crate::settings::{Check, broker_key};
 
-fn all() -> Vec<&'static Feature> {
-    FEATURES.iter().collect()
-}
-
 fn level(level: i16) -> Vec<Level> {
     vec![(GROUP_VERSION.to_owned(), level)]
 }
@@ -13,7 +9,6 @@ fn level(level: i16) -> Vec<Level> {
 fn the_table_is_sound() {
     for feature in FEATURES {
         assert!(feature.levels.contains(&feature.founded) && feature.levels.contains(&0), "{feature:?}");
-        assert!(!feature.apis.is_empty(), "{feature:?}");
     }
     assert!(FEATURES.is_sorted_by_key(|feature| feature.name));
     let key = broker_key("ottla.group.version").expect("a key");
@@ -24,11 +19,11 @@ fn the_table_is_sound() {
 #[test]
 fn a_new_cluster_has_the_levels_of_the_table_unless_the_configuration_names_others() {
     let founded: Vec<_> = level(GROUP_VERSION_FOUNDED).into_iter().filter(|(_, level)| *level > 0).collect();
-    assert_eq!(new_levels(&all(), &[]).expect("good"), founded);
-    assert_eq!(new_levels(&all(), &level(1)).expect("good"), level(1));
-    assert_eq!(new_levels(&all(), &level(0)).expect("good"), [], "level 0 is said by leaving it out");
+    assert_eq!(new_levels(&offered(), &[]).expect("good"), founded);
+    assert_eq!(new_levels(&offered(), &level(1)).expect("good"), level(1));
+    assert_eq!(new_levels(&offered(), &level(0)).expect("good"), [], "level 0 is said by leaving it out");
     assert_eq!(new_levels(&[], &level(0)).expect("good"), [], "not to have what is not offered is no wish");
-    for (offered, wanted) in [(all(), 2), (vec![], 1)] {
+    for (offered, wanted) in [(offered(), 2), (vec![], 1)] {
         let error = new_levels(&offered, &level(wanted)).expect_err("not offered");
         assert!(matches!(&error, LevelError::Wanted { level, .. } if *level == wanted), "{error}");
     }
@@ -38,7 +33,7 @@ fn a_new_cluster_has_the_levels_of_the_table_unless_the_configuration_names_othe
 async fn a_start_brings_the_levels_of_the_configuration_into_force() {
     let metadata = MetadataLog::in_memory("cluster");
     let settle = async |wanted: &[Level]| {
-        settle_to(&metadata, &all(), wanted).await.expect("settled");
+        settle_to(&metadata, &offered(), wanted).await.expect("settled");
         (metadata.image().group_version(), metadata.image().version())
     };
     let (_, before) = settle(&[]).await;
@@ -54,7 +49,7 @@ async fn a_cluster_at_a_level_that_is_not_offered_is_not_served() {
     for (name, raised) in [(GROUP_VERSION, 2), ("of.the.future", 1)] {
         let metadata = MetadataLog::in_memory("cluster");
         metadata.commit(vec![Change::SetFeature { name: name.to_owned(), level: raised }]).await.expect("raised");
-        let error = settle_to(&metadata, &all(), &level(0)).await.expect_err("not offered");
+        let error = settle_to(&metadata, &offered(), &level(0)).await.expect_err("not offered");
         assert!(matches!(&error, LevelError::Finalized { level, .. } if *level == raised), "{error}");
         assert_eq!(metadata.image().feature(name), raised, "nothing was changed");
     }

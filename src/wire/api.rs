@@ -1,6 +1,6 @@
-//! THE api table: one row for each API that is served, or whose requests are decoded ahead of its handler ([`AHEAD`]).
+//! THE api table: one row for each API that is served.
 //!
-//! A version is advertised when it is served and tested, not before. Never taken from the codec
+//! A version appears here when it is served and tested, not before. Never taken from the codec
 //! crate: its ranges lag behind Kafka in some places and run ahead of what is stable in others.
 
 use super::reader::At;
@@ -55,10 +55,6 @@ macro_rules! apis {
 }
 pub(crate) use apis;
 
-/// APIs that have no handler yet. Their requests are decoded and tested; on the wire they are unknown: not advertised, and
-/// whoever asks them is closed (AV-6). An arm in the service takes one off this list, and all else follows.
-pub const AHEAD: &[Api] = &[];
-
 /// What is served of one API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -83,13 +79,13 @@ pub struct Row {
 
 macro_rules! define {
     ($($name:ident = $key:literal, $request:ident, $min:literal..=$max:literal, $advertised:literal, $flexible:tt, $early:literal;)*) => {
-        /// An API of the table.
+        /// An API that is served.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Api {
             $(#[doc = concat!("Key ", $key, ", versions ", $min, " to ", $max, ".")] $name,)*
         }
 
-        /// Every API of the table, by ascending key.
+        /// Every API that is served, by ascending key.
         pub const API_TABLE: &[Row] = &[
             $(Row {
                 api: Api::$name,
@@ -106,25 +102,10 @@ macro_rules! define {
 }
 apis!(define);
 
-/// The rows of APIs that are served, by ascending key.
-pub fn served() -> impl Iterator<Item = &'static Row> {
-    API_TABLE.iter().filter(|row| row.api.is_served())
-}
-
 impl Api {
     /// The API with this number, if it is served.
     pub fn from_key(key: i16) -> Option<Api> {
-        Api::in_table(key).filter(|api| api.is_served())
-    }
-
-    /// The API with this number, served or decoded ahead of its handler.
-    pub(in crate::wire) fn in_table(key: i16) -> Option<Api> {
         API_TABLE.binary_search_by_key(&key, |row| row.key).ok().map(|at| API_TABLE[at].api)
-    }
-
-    /// Whether it has a handler.
-    pub fn is_served(self) -> bool {
-        !AHEAD.contains(&self)
     }
 
     /// Its row of the table.
@@ -142,7 +123,7 @@ impl Api {
         self.row().name
     }
 
-    /// Whether this version is answered, or will be when the API has a handler.
+    /// Whether this version is answered.
     pub fn serves(self, version: i16) -> bool {
         (self.row().min..=self.row().max).contains(&version)
     }

@@ -57,14 +57,6 @@ impl RequestHeader {
 
     /// Splits a frame (without its length) into header and body.
     pub fn decode(frame: Bytes) -> Result<(RequestHeader, Bytes), HeaderError> {
-        RequestHeader::decode_of(frame, Api::from_key)
-    }
-
-    /// As [`Self::decode`], for the APIs that `known` knows by their number.
-    pub(in crate::wire) fn decode_of(
-        frame: Bytes,
-        known: fn(i16) -> Option<Api>,
-    ) -> Result<(RequestHeader, Bytes), HeaderError> {
         let mut reader = Reader::new(frame, At { version: 1, flexible: false });
         reader.enter("RequestHeader.request_api_key");
         let key = i16::from_be_bytes(reader.fixed()?);
@@ -72,7 +64,7 @@ impl RequestHeader {
         let version = i16::from_be_bytes(reader.fixed()?);
         reader.enter("RequestHeader.correlation_id");
         let correlation_id = i32::from_be_bytes(reader.fixed()?);
-        let Some(api) = known(key) else { return Err(HeaderError::UnknownApi { key, version }) };
+        let Some(api) = Api::from_key(key) else { return Err(HeaderError::UnknownApi { key, version }) };
         if !api.serves(version) {
             return Err(HeaderError::UnsupportedVersion { api, version, correlation_id });
         }

@@ -1,6 +1,5 @@
 use super::*;
 use crate::wire::Problem;
-use crate::wire::api::AHEAD;
 
 fn frame(parts: &[&[u8]]) -> Bytes {
     parts.concat().into()
@@ -71,16 +70,4 @@ fn av_4_response_headers() {
     }
     assert_eq!(Api::ApiVersions.request_header_version(2), 1);
     assert_eq!(Api::ApiVersions.request_header_version(3), 2);
-}
-
-/// AV-6: a request that is decoded ahead of its handler is unknown on the wire, in every version.
-#[test]
-fn av_6_what_has_no_handler_is_unknown() {
-    for api in AHEAD {
-        for version in [-1, api.row().min, api.row().max + 1] {
-            let frame = [&api.key().to_be_bytes()[..], &version.to_be_bytes(), &[0; 7]].concat();
-            let error = RequestHeader::decode(frame.into()).expect_err("no handler");
-            assert_eq!(error, HeaderError::UnknownApi { key: api.key(), version });
-        }
-    }
 }

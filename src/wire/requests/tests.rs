@@ -70,11 +70,6 @@ fn fixtures() -> impl Iterator<Item = Fixture> {
     })
 }
 
-/// Splits a frame, also of an API that has no handler yet.
-fn split(frame: Bytes) -> Result<(RequestHeader, Bytes), HeaderError> {
-    RequestHeader::decode_of(frame, Api::in_table)
-}
-
 /// Every API and version of the table.
 fn versions() -> impl Iterator<Item = (Api, i16)> {
     API_TABLE.iter().flat_map(|row| (row.min..=row.max).map(|version| (row.api, version)))
@@ -82,8 +77,9 @@ fn versions() -> impl Iterator<Item = (Api, i16)> {
 
 /// Valid bodies of every API and version: the crate's where it writes that version, and the fixtures.
 fn bodies(random: &mut Random) -> Vec<(Api, i16, Bytes)> {
-    let mut bodies: Vec<_> =
-        fixtures().map(|fixture| (fixture.api, fixture.version, split(fixture.frame).expect("a frame").1)).collect();
+    let mut bodies: Vec<_> = fixtures()
+        .map(|fixture| (fixture.api, fixture.version, RequestHeader::decode(fixture.frame).expect("a frame").1))
+        .collect();
     for (api, version) in versions() {
         let request = Request::sample(api, random, version);
         if let Ok(body) = oracle::encode(&request, version) {
@@ -168,7 +164,7 @@ fn requests_written_by_others_decode_to_the_same_values() {
     let mut seen = std::collections::BTreeSet::new();
     for fixture in fixtures() {
         let place = format!("{} {}", fixture.api, fixture.version);
-        let (header, body) = split(fixture.frame).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let (header, body) = RequestHeader::decode(fixture.frame).unwrap_or_else(|error| panic!("{place}: {error}"));
         assert_eq!((header.api, header.version), (fixture.api, fixture.version));
         assert_eq!(json!(header.correlation_id), fixture.header["correlationId"], "{place}");
         assert_eq!(json!(header.client_id.as_deref()), fixture.header["clientId"], "{place}");
@@ -187,7 +183,7 @@ fn recorded_requests_decode_and_encode_to_the_same_bytes() {
     for (client, file) in RECORDED {
         for line in file.lines() {
             let frame = unhex(line.rsplit(' ').next().expect("key, version and frame"));
-            let (header, body) = match split(frame) {
+            let (header, body) = match RequestHeader::decode(frame) {
                 Ok(whole) => whole,
                 // Recorded against Apache Kafka, which serves a version more of these two.
                 Err(HeaderError::UnsupportedVersion { api: Api::ListOffsets, version: 11, .. }) => continue,
@@ -219,10 +215,10 @@ fn recorded_requests_decode_and_encode_to_the_same_bytes() {
 #[test]
 fn a_frame_cut_anywhere_is_an_error() {
     for fixture in fixtures() {
-        let (header, body) = split(fixture.frame.clone()).expect("a whole frame");
+        let (header, body) = RequestHeader::decode(fixture.frame.clone()).expect("a whole frame");
         let head = fixture.frame.len() - body.len();
         for length in 0..head {
-            let cut = split(fixture.frame.slice(..length));
+            let cut = RequestHeader::decode(fixture.frame.slice(..length));
             assert!(matches!(cut, Err(HeaderError::Malformed(_))), "{header:?} cut to {length}: {cut:?}");
         }
         for length in 0..body.len() {
