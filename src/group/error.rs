@@ -45,6 +45,9 @@ pub enum GroupError {
     /// The group is there, and is a consumer group (DescribeGroups).
     #[error("the group is not a classic group")]
     NotClassicGroup,
+    /// The group is there, and is no group of the consumer protocol (ConsumerGroupDescribe).
+    #[error("the group is not a consumer group")]
+    NotConsumerGroup,
     /// The generation is over, or to come.
     #[error("the generation is not the group's")]
     IllegalGeneration,

@@ -37,7 +37,9 @@ pub(super) fn of_batch(error: &BatchError) -> ErrorCode {
 pub(super) fn of_group(error: GroupError) -> ErrorCode {
     match error {
         GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
-        GroupError::GroupIdNotFound | GroupError::NotClassicGroup => ErrorCode::GroupIdNotFound,
+        GroupError::GroupIdNotFound | GroupError::NotClassicGroup | GroupError::NotConsumerGroup => {
+            ErrorCode::GroupIdNotFound
+        }
         GroupError::UnreleasedInstanceId => ErrorCode::UnreleasedInstanceId,
         GroupError::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
         GroupError::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,

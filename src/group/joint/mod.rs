@@ -242,7 +242,10 @@ impl Groups {
 
     /// ConsumerGroupDescribe: it knows those of the new protocol alone (NG-5).
     pub fn consumer_describe(&self, group: &Name) -> Result<ConsumerDescription, GroupError> {
-        self.consumer.describe(group, &self.view.image)
+        match self.consumer.describe(group, &self.view.image) {
+            Err(GroupError::GroupIdNotFound) if self.classic.contains(group) => Err(GroupError::NotConsumerGroup),
+            described => described,
+        }
     }
 
     /// All groups.

@@ -5,6 +5,7 @@
 
 use super::describe_groups::GROUP_OPERATIONS;
 use super::{Groups, Repeats, consumer_state, name};
+use crate::group::GroupError;
 use crate::group::command::{Command, ConsumerDescription, ConsumerMember, DescribedPartitions, Reply};
 use crate::handlers::answer::{Outcome, done, first_error, operations, text};
 use crate::handlers::errors;
@@ -45,8 +46,9 @@ pub(in crate::handlers) async fn answer(
         let described = match described {
             Ok(Reply::ConsumerDescribe(Ok(found))) => told(header.version, found),
             Ok(Reply::ConsumerDescribe(Err(error))) => {
+                let why = if error == GroupError::NotConsumerGroup { "is not a consumer group" } else { "not found" };
                 let mut refused = refused(&group, errors::of_group(error));
-                refused.error_message = Some(text(format!("Consumer group {} not found.", group.as_str())));
+                refused.error_message = Some(text(format!("Group {} {why}.", group.as_str())));
                 refused
             }
             Ok(other) => unreachable!("a description is answered with {other:?}"),

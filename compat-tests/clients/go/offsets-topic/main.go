@@ -116,8 +116,7 @@ func (s state) take(record *kgo.Record) error {
 		err = s.takeCommit(record)
 	case version == groupKey:
 		err = s.takeGroup(record)
-	default:
-		err = fmt.Errorf("a key of version %d", version)
+	// Records of the consumer protocol are passed over, as kminion does.
 	}
 	if err != nil {
 		return fmt.Errorf("%s-%d at %d: %w", record.Topic, record.Partition, record.Offset, err)

@@ -136,10 +136,11 @@ impl Side {
         fill(bootstrap)?;
         commit(bootstrap, "idle", &[("tools-a", 0, 10), ("tools-a", 1, 20), ("tools-b", 0, 5)])?;
         let members = vec![
-            Member::start(bootstrap, "live", "one", None)?,
-            Member::start(bootstrap, "live", "two", Some("static"))?,
-            Member::start(bootstrap, "new", "three", None)?,
-            Member::start(bootstrap, "new", "four", Some("static"))?,
+            Member::start(bootstrap, "live", "one", "tools-a", None)?,
+            Member::start(bootstrap, "live", "two", "tools-a", Some("static"))?,
+            // Each its own topic: by the members' ids, which are made up, it would be chance who has more.
+            Member::start(bootstrap, "new", "three", "tools-a", None)?,
+            Member::start(bootstrap, "new", "four", "tools-b", Some("static"))?,
         ];
         let begun = Instant::now();
         while !members.iter().all(|member| member.assigned.load(Ordering::SeqCst)) {
@@ -184,9 +185,15 @@ fn row(line: &str) -> Vec<String> {
     // the tool pads columns to the longest id
     let word = |word: &str| match word.len().checked_sub(36).and_then(|at| word.split_at_checked(at)) {
         Some((front, id)) if is_uuid(id) => format!("{front}UUID"),
+        _ if is_base64_uuid(word) => "UUID".to_owned(),
         _ => word.to_owned(),
     };
     line.split_whitespace().map(word).collect()
+}
+
+/// Whether it is an id that librdkafka makes up for a member of the consumer protocol: 16 bytes in base 64, unpadded.
+fn is_base64_uuid(word: &str) -> bool {
+    word.len() == 22 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -242,7 +249,7 @@ struct Member {
 }
 
 impl Member {
-    fn start(bootstrap: &str, group: &str, client: &str, instance: Option<&str>) -> Result<Self, String> {
+    fn start(bootstrap: &str, group: &str, client: &str, topic: &str, instance: Option<&str>) -> Result<Self, String> {
         let mut config = config(bootstrap, group);
         config.set("client.id", client);
         if group == "new" {
@@ -252,14 +259,19 @@ impl Member {
             config.set("group.instance.id", instance);
         }
         let consumer: BaseConsumer = config.create().map_err(|error| error.to_string())?;
-        consumer.subscribe(&["tools-a"]).map_err(|error| error.to_string())?;
+        consumer.subscribe(&[topic]).map_err(|error| error.to_string())?;
         let (stop, assigned) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (stopped, is_assigned) = (Arc::clone(&stop), Arc::clone(&assigned));
+        // Each of two classic members has one or two of three partitions.
+        let full = match (group, topic) {
+            ("live", _) => 1..3,
+            (_, "tools-a") => 3..4,
+            _ => 1..2,
+        };
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::SeqCst) {
                 let _ = consumer.poll(Duration::from_millis(50));
-                // each of two has one or two of three
-                let has = consumer.assignment().is_ok_and(|assignment| (1..3).contains(&assignment.count()));
+                let has = consumer.assignment().is_ok_and(|assignment| full.contains(&assignment.count()));
                 is_assigned.store(has, Ordering::SeqCst);
             }
         });

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that hold a time, -1 for none, and the one that holds a topic id.
-const TIMES: [&str; 3] = ["commitTimestamp", "currentStateTimestamp", "expireTimestamp"];
+const TIMES: [&str; 4] = ["assignmentTimestamp", "commitTimestamp", "currentStateTimestamp", "expireTimestamp"];
 const TOPIC_ID: &str = "topicId";
 /// Ids that members of the consumer protocol make themselves, and a hash over topics with their ids; 0 is of none.
 const MEMBER_ID: &str = "memberId";

@@ -66,7 +66,7 @@ fn the_last_new_member_that_goes_leaves_a_classic_group_behind() {
     bench.heartbeat(&beat("m", -1)).expect("left");
     assert_eq!(bench.kind(), Some(AnyState::Classic(GroupState::PreparingRebalance)));
     assert_eq!(bench.heartbeat(&beat("m", 2)), Err(GroupError::GroupIdNotFound));
-    assert_eq!(bench.groups.consumer_describe(&name(GROUP)), Err(GroupError::GroupIdNotFound), "NG-5");
+    assert_eq!(bench.groups.consumer_describe(&name(GROUP)), Err(GroupError::NotConsumerGroup), "NG-5");
     // The classic member goes on as it knows it.
     let joined = bench.join(&classic_join(&old, &["a"], &[("a", &[0, 1, 2, 3])]));
     assert_eq!((joined.error, &joined.leader), (None, &old));
