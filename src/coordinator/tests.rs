@@ -265,7 +265,7 @@ async fn a_failed_disk_ends_everything() {
 }
 
 #[tokio::test]
-async fn a_step_of_many_bytes_is_several_batches() {
+async fn a_step_of_many_bytes_is_kept_whole() {
     let setup = Setup::over(Bench::new(6));
     assert_eq!(setup.ask(Ask::Much(30, 100 << 10)).await, Ok(0));
     let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));
