@@ -68,7 +68,7 @@ fn a_classic_member_that_speaks_the_new_protocol_gives_up_partitions_in_time() {
     let mut bench = Bench::new(&[("a", 4)]);
     bench.heartbeat(&joining("other", &["a"])).expect("joined");
     let member = bench.join(&short_join("")).member;
-    bench.settle(&["other"]);
+    bench.heartbeat(&owning("other", 2, Target::new())).expect("gave up");
     let joined = bench.join(&short_join(&member));
     assert_eq!(bench.has(&member)[&id("a")].len(), 2);
     bench.sync(&sync(&member, joined.generation)).expect("assigned");
@@ -95,7 +95,7 @@ fn a_new_member_that_speaks_the_classic_protocol_need_not_give_up_in_its_heartbe
     assert_eq!((joined.error, joined.generation), (None, 2), "it has yet to give up");
     bench.sync(&sync("m", 2)).expect("assigned");
     bench.live(29, &["other"]);
-    assert_eq!(bench.epoch("m"), Some(2), "its join is due, and nothing of the new protocol");
+    assert_eq!(bench.epoch("m"), Some(2), "it was to give up within seven seconds");
     // The session is that of the classic one.
     bench.live(1, &["other"]);
     assert_eq!(bench.epoch("m"), None);
@@ -146,6 +146,7 @@ fn a_static_member_that_keeps_its_id_has_the_alarms_of_its_protocol() {
     bench.heartbeat(&with_instance("i", joining(&member, &["a"]))).expect("up");
     bench.live(60, &["other", &member]);
     assert!(bench.epoch(&member).is_some(), "its sync was due");
+    bench.settle(&["other", &member]);
     let down = Join { instance: Some(name("i")), ..short_join(&member) };
     assert_eq!(bench.join(&down).error, None);
     bench.live(7, &["other"]);

@@ -102,8 +102,7 @@ fn classic_members_of_such_a_group_commit_and_fetch_at_their_generation() {
     bench.heartbeat(&joining("m", &["a"])).expect("joined");
     let old = bench.join(&classic_join("", &["a"], &[]));
     let (member, first) = (&*old.member, old.generation);
-    bench.heartbeat(&beat("m", 2)).expect("to give up");
-    bench.settle(&["m"]);
+    bench.heartbeat(&owning("m", 2, Target::new())).expect("gave up");
     let joined = bench.join(&classic_join(member, &["a"], &[]));
     let has = *bench.has(member)[&id("a")].first().expect("some");
     let moves = bench.has("m")[&id("a")].iter().copied().next().expect("some");
