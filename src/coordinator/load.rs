@@ -11,7 +11,7 @@ use std::sync::Arc;
 const READ_BYTES: u64 = 1 << 20;
 
 /// Plain bytes of a batch, at most. Ours are never compressed; one that was brought from elsewhere may be.
-const PLAIN_BYTES_MAX: usize = 64 << 20;
+pub(super) const PLAIN_BYTES_MAX: usize = 64 << 20;
 
 /// Why a machine can't be loaded.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::batch;
 use super::load::{LoadError, load};
-use super::machine::{Effects, Machine, Moment, Ticket};
+use super::machine::{Effects, Machine, Moment, Record, Ticket};
 use super::runtime::Tools;
 use crate::base::Offset;
 use crate::partition::{AppendError, Partition, ReadError};
@@ -182,7 +182,7 @@ impl<M: Machine> Shard<M> {
     /// Appends what a step wrote, then lets its replies go, or wait.
     async fn keep(&mut self, effects: Effects<M::Reply>) -> Result<(), Stop> {
         let Effects { records, replies } = effects;
-        self.append(batch::encode(&records, self.tools.partitions.dated_now())).await?;
+        self.append(&records).await?;
         let senders = replies.into_iter().filter_map(|(ticket, reply)| Some((self.waiting.remove(&ticket)?, reply)));
         let replies: Vec<_> = senders.collect();
         if replies.is_empty() {
@@ -197,9 +197,22 @@ impl<M: Machine> Shard<M> {
         Ok(())
     }
 
-    async fn append(&mut self, batches: Vec<bytes::Bytes>) -> Result<(), Stop> {
+    /// Appends a step whole; in pieces where the topic does not take it so.
+    async fn append(&mut self, records: &[Record]) -> Result<(), Stop> {
+        let (wall, before) = (self.tools.partitions.dated_now(), self.position);
+        let whole = self.append_all(batch::encode(records, wall, batch::STEP_BYTES_MAX)).await?;
+        let appended = match whole {
+            Err(AppendError::Refused(_)) if self.position == before => {
+                self.append_all(batch::encode(records, wall, batch::PIECE_BYTES_MAX)).await?
+            }
+            other => other,
+        };
+        appended.map_err(|error| self.refused(&error))
+    }
+
+    async fn append_all(&mut self, batches: Vec<bytes::Bytes>) -> Result<Result<(), AppendError>, Stop> {
         if batches.is_empty() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let bytes = batches.iter().map(|batch| batch.len() as u64).sum();
         let mut room = self.tools.partitions.reserve(bytes).await.map_err(|_| Stop::End)?;
@@ -207,10 +220,10 @@ impl<M: Machine> Shard<M> {
             let header = BatchHeader::parse(&batch).expect("it was built here");
             match self.partition.append(batch, &header, &mut room) {
                 Ok(ticket) => self.position = ticket.next_offset(),
-                Err(error) => return Err(self.refused(&error)),
+                Err(error) => return Ok(Err(error)),
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn refused(&self, error: &AppendError) -> Stop {

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::{Boot, Clock, ManualClock, Offset, SystemClock, Timestamp};
 use crate::io::disk::faulty::{Fault, Operation};
 use crate::log::LogSettings;
-use crate::partition::{Partition, Partitions};
+use crate::partition::{Partition, Partitions, ReadUpto};
 use crate::store::Store;
 use crate::store::fixture::{Bench, EPOCH, id, settings};
 use bytes::Bytes;
@@ -123,14 +123,13 @@ struct Setup {
 
 impl Setup {
     fn over(bench: Bench) -> Setup {
+        Setup::with(bench, LogSettings { segment_bytes: 8 << 20, ..settings() })
+    }
+
+    fn with(bench: Bench, settings: LogSettings) -> Setup {
         let store = bench.open();
         let partitions = Partitions::new(store.clone());
-        let partition = partitions.ensure(
-            id(1, 0),
-            "topic1",
-            &Arc::new(LogSettings { segment_bytes: 8 << 20, ..settings() }),
-            EPOCH,
-        );
+        let partition = partitions.ensure(id(1, 0), "topic1", &Arc::new(settings), EPOCH);
         let clock: Arc<dyn Clock> = Arc::new(Both(bench.clock.clone(), SystemClock::default()));
         let coordinator = Arc::new(Coordinator::new(partitions, clock, Box::new(|_| Counts::default())));
         Setup { bench, store, partition, coordinator }
@@ -265,7 +264,17 @@ async fn a_failed_disk_ends_everything() {
 }
 
 #[tokio::test]
-async fn a_step_of_many_bytes_is_several_batches() {
+async fn a_step_of_many_bytes_is_one_batch_where_the_topic_takes_it() {
+    let settings = LogSettings { segment_bytes: 8 << 20, max_message_bytes: 8 << 20, ..settings() };
+    let setup = Setup::with(Bench::new(6), settings);
+    assert_eq!(setup.ask(Ask::Much(30, 100 << 10)).await, Ok(0));
+    // Before it is what the machine wrote when it was loaded.
+    let read = setup.partition.read(Offset(1), 1, true, ReadUpto::HighWatermark).await.expect("it is there");
+    assert_eq!(read.next, Offset(31), "a read takes the first batch whole, and no other");
+}
+
+#[tokio::test]
+async fn a_step_that_the_topic_does_not_take_whole_is_several_batches() {
     let setup = Setup::over(Bench::new(6));
     assert_eq!(setup.ask(Ask::Much(30, 100 << 10)).await, Ok(0));
     let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));

@@ -5,6 +5,7 @@
 
 use super::topic_name;
 use crate::base::{NodeId, TopicId};
+use crate::coordinator::STEP_BYTES_MAX;
 use crate::log::LogSettings;
 use crate::metadata::{Configs as Overrides, Image, Topic};
 use crate::metrics::{Metrics, TopicCounters};
@@ -15,8 +16,10 @@ use dashmap::DashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The largest batch of a coordinator: Kafka's default for `max.message.bytes`, so that any reader takes it.
-const COORDINATOR_BATCH_BYTES_MAX: u32 = 1_048_588;
+/// The largest batch of a coordinator, with its header.
+const COORDINATOR_BATCH_BYTES_MAX: u32 = 33 << 20;
+
+const _: () = assert!(COORDINATOR_BATCH_BYTES_MAX as usize > STEP_BYTES_MAX);
 
 /// Most producers that a partition remembers.
 const PRODUCERS_PER_PARTITION_MAX: u32 = 20_000;

@@ -74,7 +74,7 @@ impl Member {
 }
 
 /// Protocols without repeated names: one that counts twice would look as if supported by more than all members.
-pub(super) fn each_once(protocols: &[(Name, Bytes)]) -> Vec<(Name, Bytes)> {
+pub(in crate::group) fn each_once(protocols: &[(Name, Bytes)]) -> Vec<(Name, Bytes)> {
     let mut seen = HashSet::with_capacity(protocols.len());
     protocols.iter().filter(|(name, _)| seen.insert(name)).cloned().collect()
 }

@@ -35,6 +35,7 @@ pub(in crate::group) mod tests;
 
 pub use convert::{Whole, WholeMember};
 pub use look::{Expiry, ParseTopics};
+pub(in crate::group) use member::each_once;
 pub use out::{Change, Out};
 pub use stored::{GroupValue, MemberValue};
 

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// The epoch of a group, and of its target, that nothing was written of.
 pub(super) const FIRST_EPOCH: i32 = 1;
 
+/// What the length of a topic's name takes in a record, at most.
+const NAME_LENGTH_BYTES: usize = 2;
+
 /// The epoch of a member whose record is gone.
 const GONE: i32 = -1;
 
@@ -48,8 +51,10 @@ pub(super) struct Group {
     /// Members of the classic protocol, and how many of them support each of theirs.
     pub(super) classics: usize,
     protocols: BTreeMap<Name, usize>,
-    /// What members say in all, bytes.
+    /// What members say in all, bytes, with their names in the keys of their records.
     pub(super) said_bytes: usize,
+    /// The names of the topics that expressions match, bytes.
+    pub(super) resolved_bytes: usize,
     /// Whether a record of it was ever applied.
     pub(super) is_kept: bool,
     /// The version of the metadata that the hash was last compared with.
@@ -60,6 +65,8 @@ pub(super) struct Group {
     pub(super) resolved_at: Option<(Duration, u64)>,
     /// The epochs in which members are to give up partitions.
     pub(super) revoking: BTreeMap<Name, i32>,
+    /// Members that were told to give up everything and to join anew, and did not yet. Not kept: after a start nobody is.
+    pub(super) fenced: BTreeSet<Name>,
 }
 
 impl Group {
@@ -82,11 +89,13 @@ impl Group {
             classics: 0,
             protocols: BTreeMap::new(),
             said_bytes: 0,
+            resolved_bytes: 0,
             is_kept: false,
             checked: None,
             assigned_at: None,
             resolved_at: None,
             revoking: BTreeMap::new(),
+            fenced: BTreeSet::new(),
         }
     }
 
@@ -147,11 +156,11 @@ impl Group {
         }
         if let Some(classic) = &said.classic {
             self.classics += 1;
-            for (protocol, _) in &classic.protocols {
+            for protocol in each_once(&classic.protocols) {
                 *self.protocols.entry(protocol.clone()).or_default() += 1;
             }
         }
-        self.said_bytes += member.bytes();
+        self.said_bytes += self.name.len() + id.len() + member.bytes();
         for (topic, partitions) in member.current.assigned.iter().chain(&member.current.pending) {
             let owners = self.owners.entry(*topic).or_default();
             owners.extend(partitions.keys().map(|partition| (*partition, id.clone())));
@@ -178,11 +187,11 @@ impl Group {
         }
         if let Some(classic) = &said.classic {
             self.classics -= 1;
-            for (protocol, _) in &classic.protocols {
+            for protocol in each_once(&classic.protocols) {
                 fewer(&mut self.protocols, protocol);
             }
         }
-        self.said_bytes -= member.bytes();
+        self.said_bytes -= self.name.len() + id.len() + member.bytes();
         for (topic, partitions) in member.current.assigned.iter().chain(&member.current.pending) {
             let Some(owners) = self.owners.get_mut(topic) else { continue };
             for partition in partitions.keys() {
@@ -207,11 +216,13 @@ impl Group {
 
     fn resolve(&mut self, regex: &Name, value: Option<RegexValue>) {
         if let Some(before) = self.regexes.remove(regex) {
+            self.resolved_bytes -= names_bytes(&before.topics);
             for topic in &before.topics {
                 self.count(topic, |count| count.by_regex = count.by_regex.saturating_sub(1));
             }
         }
         if let Some(value) = value {
+            self.resolved_bytes += names_bytes(&value.topics);
             for topic in &value.topics {
                 self.topics.entry(topic.clone()).or_default().by_regex += 1;
             }
@@ -271,6 +282,16 @@ impl Group {
                 missing.any(|partition| self.owner(*topic, *partition).is_some())
             })
     }
+}
+
+/// What these names take in a record.
+pub(super) fn names_bytes(names: &BTreeSet<Name>) -> usize {
+    names.iter().map(|name| name.len() + NAME_LENGTH_BYTES).sum()
+}
+
+/// A protocol that counts twice would look as if supported by more than all members.
+fn each_once(protocols: &[(Name, bytes::Bytes)]) -> BTreeSet<&Name> {
+    protocols.iter().map(|(name, _)| name).collect()
 }
 
 /// Whether the partition is one of these.

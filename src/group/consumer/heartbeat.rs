@@ -2,12 +2,12 @@
 
 use super::group::Group;
 use super::member::Member;
-use super::step::{Step, check_said};
+use super::step::{Step, check_said, millis};
 use super::{Alarm, Settings};
 use crate::base::TopicId;
 use crate::group::GroupError;
 use crate::group::command::{ConsumerHeartbeat, ConsumerHeartbeatReply, Name};
-use crate::group::records::consumer::{Assigned, CurrentValue, SubscriptionValue, Target};
+use crate::group::records::consumer::{Assigned, CurrentValue, State, SubscriptionValue, Target};
 use std::collections::BTreeMap;
 
 /// The epoch of a member that joins.
@@ -174,11 +174,16 @@ impl Step<'_> {
     /// A member joins or lives. Nothing was changed when it is refused.
     pub(super) fn heartbeat(&mut self, request: &ConsumerHeartbeat) -> Result<ConsumerHeartbeatReply, GroupError> {
         check_room(self.settings, self.group, &request.member, request.instance.as_ref())?;
-        let found = self.group.find(request)?;
+        let id = &request.member;
+        let found = self.group.find(request);
+        if matches!(found, Err(GroupError::FencedMemberEpoch)) {
+            self.group.fenced.insert(id.clone());
+        }
+        let found = found?;
         let before = found.member();
         let said = said(&before.said, request);
         self.check_said(&before.said, &said)?;
-        let id = &request.member;
+        let owned = request.owned.as_ref().filter(|_| self.is_believed(request, &found));
         let mut displaces = false;
         if let Found::Replaces(old, member) = &found {
             displaces = old != id && self.group.members.contains_key(id);
@@ -191,10 +196,38 @@ impl Step<'_> {
             self.raise_epoch(true);
         }
         self.update_target();
-        self.reconcile(id, changed, request.owned.as_ref())?;
+        self.reconcile(id, changed, owned)?;
+        if before.is_classic() {
+            self.leave_classic_protocol(id);
+        }
+        self.group.fenced.remove(id);
         self.begin_session(id);
         let had = if matches!(found, Found::Replaces(..)) { Assigned::new() } else { before.current.assigned };
         Ok(self.told(request, &had))
+    }
+
+    /// Whether a member owns no more than it says. A join says that it owns nothing. Of one that is a member and was not told
+    /// to give up everything it may be an old one that came late: what it has it may use. It says so itself when it has
+    /// heard the answer. Kafka believes it always.
+    fn is_believed(&self, request: &ConsumerHeartbeat, found: &Found) -> bool {
+        match found {
+            Found::Known(member) if request.epoch == JOINS => {
+                member.current.state == State::Unknown || self.group.fenced.contains(&request.member)
+            }
+            Found::New | Found::Known(_) | Found::Replaces(..) => true,
+        }
+    }
+
+    /// What a member of the classic protocol had to do in time it has not to do any more; but it may have to give up
+    /// partitions.
+    fn leave_classic_protocol(&mut self, id: &Name) {
+        self.cancel(Alarm::join(&self.group.name, id));
+        self.cancel(Alarm::sync(&self.group.name, id));
+        let Some(member) = self.group.members.get(id) else { return };
+        if member.current.state == State::UnrevokedPartitions {
+            let (epoch, timeout) = (member.current.epoch, millis(member.said.rebalance_timeout_ms));
+            self.expect_revocation(id, epoch, timeout);
+        }
     }
 
     /// What is too much, or not to be understood.

@@ -11,7 +11,8 @@
 //!
 //! It goes as in Kafka 4.4 (`GroupMetadataManager`, `ConsumerGroup`, `CurrentAssignmentBuilder`). Where we differ: regular
 //! expressions are resolved in the step that brings them, not later; new topics are looked for once a second at most, not
-//! once in ten; pauses go by the clock that never goes back.
+//! once in ten; pauses go by the clock that never goes back; a join of who is a member already gives up nothing, unless the
+//! member was fenced: it may be one that comes late.
 //!
 //! What holds: whatever changes is a record, applied the moment it is made: a restart finds the same group. Three epochs only
 //! grow: the group's when its members or topics change, its target's, which follows, and each member's, which follows that

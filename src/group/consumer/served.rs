@@ -10,7 +10,7 @@ use super::{Alarm, Groups};
 use crate::base::TopicId;
 use crate::coordinator::machine::Moment;
 use crate::group::GroupError;
-use crate::group::classic::Out;
+use crate::group::classic::{Out, each_once};
 use crate::group::command::{Heartbeat, Join, JoinReply, Leave, Name, Sync, SyncReply};
 use crate::group::records::consumer::{ClassicMember, State, SubscriptionValue, Target};
 use crate::group::records::embedded::{self, ByTopic, Subscription};
@@ -169,7 +169,9 @@ impl Step<'_> {
             self.reconcile(id, changed, Some(&by_id(&subscription.owned, self.image)))?;
         }
         self.begin_session(id);
+        // The last is of one that spoke the new protocol before.
         self.cancel(Alarm::join(&self.group.name, id));
+        self.cancel(Alarm::rebalance(&self.group.name, id));
         self.set(Alarm::sync(&self.group.name, id), request.rebalance_timeout);
         Ok(JoinReply {
             error: None,
@@ -247,7 +249,7 @@ fn said(before: &SubscriptionValue, request: &Join, subscription: &Subscription)
         assignor: before.assignor.clone(),
         classic: Some(ClassicMember {
             session_timeout_ms: as_millis(request.session_timeout),
-            protocols: request.protocols.clone(),
+            protocols: each_once(&request.protocols),
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::assign::Spec;
-use super::group::Group;
+use super::group::{Group, names_bytes};
 use super::reconcile::Reconcile;
 use super::regex::{EXPRESSIONS_MAX, Expression};
 use super::{Alarm, AlarmKind, topics};
@@ -16,14 +16,10 @@ use crate::group::records::consumer::{
 };
 use crate::group::timers::Timers;
 use crate::metadata::Image;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Least time between two looks for topics that match the expressions of one group.
 const RESOLVE_PAUSE: Duration = Duration::from_secs(1);
-
-/// What the length of a topic's name takes in a record, at most.
-const NAME_LENGTH_BYTES: usize = 2;
 
 pub(super) struct Step<'a> {
     pub(super) settings: &'a Settings,
@@ -107,8 +103,10 @@ impl Step<'_> {
             }
             // One that came from elsewhere may not be known here: it matches nothing.
             let topics = Expression::new(regex).map(|regex| regex.topics(self.image)).unwrap_or_default();
-            if names_bytes(&topics) > self.settings.record_bytes_max {
-                // More topics than a record can hold: the old ones stay.
+            let (bytes, old) = (names_bytes(&topics), before.map_or(0, |before| names_bytes(&before.topics)));
+            let in_all = self.group.resolved_bytes - old + bytes;
+            if bytes > self.settings.record_bytes_max || in_all > self.settings.said_bytes_max {
+                // More topics than a record, or a group, can hold: the old ones stay.
                 continue;
             }
             let same = before.is_some_and(|before| before.topics == topics);
@@ -270,6 +268,7 @@ impl Step<'_> {
     }
 
     pub(super) fn cancel_all(&mut self, member: &Name) {
+        self.group.fenced.remove(member);
         for alarm in Alarm::all(&self.group.name, member) {
             self.cancel(alarm);
         }
@@ -295,19 +294,16 @@ pub(super) fn check_said(
         && !group.expressions.contains_key(regex)
     {
         // Told first of what it can do something about.
-        let topics = Expression::new(regex)?.topics(image);
-        if names_bytes(&topics) > settings.record_bytes_max || group.expressions.len() >= EXPRESSIONS_MAX {
+        let bytes = names_bytes(&Expression::new(regex)?.topics(image));
+        let in_all = group.resolved_bytes + bytes;
+        let too_many = bytes > settings.record_bytes_max || in_all > settings.said_bytes_max;
+        if too_many || group.expressions.len() >= EXPRESSIONS_MAX {
             return Err(GroupError::StateTooLarge);
         }
     }
     let in_all = group.said_bytes.saturating_sub(before.bytes()) + said.bytes();
     let too_much = said.bytes() > settings.record_bytes_max || in_all > settings.said_bytes_max;
     if said != before && too_much { Err(GroupError::StateTooLarge) } else { Ok(()) }
-}
-
-/// What these names take in a record.
-fn names_bytes(names: &BTreeSet<Name>) -> usize {
-    names.iter().map(|name| name.len() + NAME_LENGTH_BYTES).sum()
 }
 
 /// A time of the wire; what is negative counts as nothing.

@@ -2,7 +2,8 @@
 //!
 //! Each seed is a history: members of the new and of the classic protocol join, live, commit, leave, die, come back under
 //! their static ids, perhaps with the other protocol; topics appear and grow; the coordinator starts anew with what is
-//! durable, read from its own bytes, and some of it was not told yet. Then all is quiet, and the group must come to rest.
+//! durable, read from its own bytes, and some of it was not told yet; what one step wrote is one batch, there whole or not
+//! at all. Then all is quiet, and the group must come to rest.
 //!
 //! What holds throughout: no partition has two members, be it to give it up; the epochs of the group, of its target and of
 //! each member only grow, over restarts and changes of the protocol too; what is told is durable; each ticket is answered

@@ -58,6 +58,36 @@ fn an_expression_that_matches_more_than_a_record_can_hold_is_refused() {
     assert_eq!(bench.heartbeat(&request), Err(GroupError::StateTooLarge));
 }
 
+/// They go into one batch of records when all are looked at again.
+#[test]
+fn expressions_of_a_group_match_no_more_in_all_than_it_can_remember() {
+    let consumer = consumer::Settings { said_bytes_max: 4_000, ..consumer::Settings::default() };
+    let mut bench = Bench::with(&[], classic::Settings::default(), consumer, Policy::default());
+    let topic = |at: usize| TopicChange::CreateTopic {
+        name: format!("t{at:098}").as_str().into(),
+        id: TopicId(Uuid::from_u128(at as u128 + 1)),
+        partitions: 1,
+        configs: Configs::new(),
+    };
+    bench.change_topics(&(0..15).map(topic).collect::<Vec<_>>());
+    let request = |member: &str, regex: &str| {
+        let regex = Some(name(regex));
+        ConsumerHeartbeat { topics: None, regex, ..joining(member, &[]) }
+    };
+    bench.heartbeat(&request("m", "t.*")).expect("joined");
+    bench.heartbeat(&request("n", "t.+")).expect("joined");
+    assert_eq!(bench.heartbeat(&request("o", ".*")), Err(GroupError::StateTooLarge));
+    bench.heartbeat(&request("o", "t.*")).expect("it is known");
+    // More match: what was known stays.
+    bench.change_topics(&(15..30).map(topic).collect::<Vec<_>>());
+    bench.pass(ms(1_000));
+    bench.heartbeat(&beat("m", 2)).expect("lives");
+    // One that nobody has any more makes room.
+    bench.heartbeat(&beat("n", -1)).expect("left");
+    bench.restart();
+    bench.heartbeat(&request("n", ".*0")).expect("joined");
+}
+
 /// All of them are compiled and matched again when topics change.
 #[test]
 fn a_group_has_no_more_expressions_than_it_may() {

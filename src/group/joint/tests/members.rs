@@ -193,3 +193,59 @@ fn a_group_without_members_can_be_deleted() {
     bench.restart();
     assert_eq!(bench.kind(), None);
 }
+
+/// A join that was sent again, and came late: the member was believed to have given up what it was to give up.
+#[test]
+fn a_join_that_comes_twice_gives_up_nothing() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    let join = joining("m", &["a"]);
+    bench.heartbeat(&join).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    // It is not told yet what it is to give up.
+    let told = bench.heartbeat(&join).expect("it is one");
+    let keeps = told.assignment.clone().expect("all that it has");
+    assert_eq!((told.epoch, keeps[&id("a")].len(), bench.has("m")), (2, 2, target(&[("a", &[0, 1, 2, 3])])));
+    assert_eq!(bench.heartbeat(&beat("n", 3)).expect("lives").assignment, None);
+    // It is.
+    assert_eq!(bench.heartbeat(&join).expect("it is one"), told);
+    assert_eq!(bench.has("m"), target(&[("a", &[0, 1, 2, 3])]));
+    assert_eq!(bench.heartbeat(&owning("m", 2, target(&[("a", &[0, 1, 2, 3])]))).expect("owns it").epoch, 2);
+    bench.restart();
+    assert_eq!(bench.heartbeat(&join).expect("it is one"), told);
+    // Who heard the answer says what it owns.
+    assert_eq!(bench.heartbeat(&owning("m", 2, keeps.clone())).expect("gave up").epoch, 3);
+    assert_eq!(bench.has("m"), keeps);
+    assert_eq!(bench.heartbeat(&beat("n", 3)).expect("lives").assignment.map(|has| has[&id("a")].len()), Some(2));
+}
+
+#[test]
+fn who_joins_again_and_never_says_what_it_owns_is_gone_in_time() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    for _ in 0..6 {
+        assert_eq!(bench.heartbeat(&joining("m", &["a"])).expect("it is one").epoch, 2);
+        bench.heartbeat(&beat("n", 3)).expect("lives");
+        bench.pass(ms(10_000));
+    }
+    assert_eq!(bench.heartbeat(&beat("m", 2)), Err(GroupError::UnknownMemberId));
+}
+
+/// KAFKA-19233: it has given up everything by then.
+#[test]
+fn who_was_fenced_joins_anew_and_is_believed() {
+    let mut bench = Bench::new(&[("a", 8)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    bench.heartbeat(&beat("m", 2)).expect("to give up");
+    assert_eq!(bench.heartbeat(&beat("m", 1)), Err(GroupError::FencedMemberEpoch));
+    let told = bench.heartbeat(&joining("m", &["a"])).expect("joined anew");
+    assert_eq!((told.epoch, told.assignment.map(|has| has[&id("a")].len())), (3, Some(4)));
+    assert_eq!(bench.has("m")[&id("a")].len(), 4);
+    // Only once, and not when it was an old heartbeat that was fenced: the member goes on.
+    bench.heartbeat(&joining("o", &["a"])).expect("joined");
+    assert_eq!(bench.heartbeat(&beat("m", 1)), Err(GroupError::FencedMemberEpoch));
+    bench.heartbeat(&beat("m", 3)).expect("lives");
+    let keeps = bench.heartbeat(&joining("m", &["a"])).expect("an old one").assignment.expect("all that it has");
+    assert!(keeps[&id("a")].len() < 4 && bench.has("m")[&id("a")].len() == 4);
+}

@@ -326,3 +326,28 @@ fn a_classic_member_that_is_left_alone_gets_what_the_others_had() {
     bench.pass(ms(3_000));
     assert_eq!(bench.classic_heartbeat(&old, generation), Err(GroupError::RebalanceInProgress));
 }
+
+/// It counted as two that support the protocol: nobody else of the classic protocol could join.
+#[test]
+fn a_protocol_that_is_named_twice_counts_once() {
+    let twice = |join: Join| Join { protocols: [join.protocols.clone(), join.protocols.clone()].concat(), ..join };
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    let first = bench.join(&twice(classic_join("", &["a"], &[])));
+    assert_eq!((first.error, first.protocol.as_deref()), (None, Some("cooperative-sticky")));
+    bench.sync(&sync_of(&first.member, first.generation)).expect("assigned");
+    let second = bench.join(&classic_join("", &["a"], &[]));
+    assert_eq!(second.error, None);
+    let third = bench.join(&twice(classic_join("", &["a"], &[])));
+    assert_eq!(third.error, None);
+    bench.restart();
+    assert_eq!(bench.join(&twice(classic_join(&first.member, &["a"], &[]))).error, None);
+    assert_eq!(bench.leave(&[(&first.member, None)]), [Ok(())]);
+    assert_eq!(bench.join(&classic_join("", &["a"], &[])).error, None);
+    // Down: the group of those that are left chooses it.
+    bench.heartbeat(&beat("m", -1)).expect("left");
+    let ticket = bench.ask_join(&twice(classic_join(&second.member, &["a"], &[])));
+    bench.pass(ms(300_000));
+    let joined = bench.joined(ticket);
+    assert_eq!((joined.error, joined.protocol.as_deref()), (None, Some("cooperative-sticky")));
+}

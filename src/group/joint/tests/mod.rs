@@ -1,5 +1,6 @@
 //! Groups of the new protocol and groups that change, step by step.
 
+mod alarms;
 mod limits;
 mod members;
 mod migration;

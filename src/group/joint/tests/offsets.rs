@@ -94,3 +94,47 @@ fn offsets_of_topics_that_nobody_wants_expire_and_groups_without_any_go() {
     bench.groups.delete_if_empty(&name(GROUP), &mut out);
     assert!(!out.changes.is_empty() && bench.kind().is_none());
 }
+
+/// A member of the classic protocol is told of its generation, whatever the request (Kafka's `validateMemberEpoch`).
+#[test]
+fn classic_members_of_such_a_group_commit_and_fetch_at_their_generation() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    bench.heartbeat(&joining("m", &["a"])).expect("joined");
+    let old = bench.join(&classic_join("", &["a"], &[]));
+    let (member, first) = (&*old.member, old.generation);
+    bench.heartbeat(&owning("m", 2, Target::new())).expect("gave up");
+    let joined = bench.join(&classic_join(member, &["a"], &[]));
+    let has = *bench.has(member)[&id("a")].first().expect("some");
+    let moves = bench.has("m")[&id("a")].iter().copied().next().expect("some");
+    // Another one comes: epochs rise, and each goes on with some of what it has.
+    bench.heartbeat(&joining("n", &["a"])).expect("joined");
+    bench.join(&classic_join(member, &["a"], &[("a", &[has])]));
+    let rejoined = bench.join(&classic_join(member, &["a"], &[]));
+    let now = rejoined.generation;
+    assert!(first <= joined.generation && joined.generation < now, "{first} {joined:?} {rejoined:?}");
+    let kept = bench.has(member)[&id("a")].iter().copied().next().expect("some");
+    for (generation, partition, expected) in [
+        (now, kept, Ok(())),
+        (now, moves, Ok(())),
+        (joined.generation, kept, Ok(())),
+        (joined.generation, moves, Err(GroupError::IllegalGeneration)),
+        (1, kept, Err(GroupError::IllegalGeneration)),
+        (-1, kept, Err(GroupError::IllegalGeneration)),
+        (now + 1, kept, Err(GroupError::IllegalGeneration)),
+    ] {
+        for names_unknown_groups in [false, true] {
+            let request = CommitOffsets { names_unknown_groups, ..commit(member, generation, &[("a", partition)]) };
+            assert_eq!(bench.commits(&request), expected, "{generation} of {now}, {partition} of {kept}");
+        }
+    }
+    for (generation, expected) in [
+        (now, Ok(())),
+        (joined.generation, Err(GroupError::IllegalGeneration)),
+        (-1, Err(GroupError::IllegalGeneration)),
+        (now + 1, Err(GroupError::IllegalGeneration)),
+    ] {
+        assert_eq!(bench.groups.check_fetch(&fetch(Some(member), generation)), expected, "{generation} of {now}");
+    }
+    assert_eq!(bench.commits(&commit("m", i32::MAX, &[("a", 0)])), Err(GroupError::StaleMemberEpoch));
+    assert_eq!(bench.commits(&commit("", now, &[("a", 0)])), Err(GroupError::UnknownMemberId));
+}
