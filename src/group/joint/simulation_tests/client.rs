@@ -6,7 +6,7 @@ use crate::group::classic::tests as classic;
 use crate::group::command::{
     Command, ConsumerHeartbeat, Heartbeat, Join, JoinReply, Leave, Name, Reply, Sync, SyncReply,
 };
-use crate::group::joint::tests::{GROUP, beat, classic_join, in_assignment, ms, name};
+use crate::group::joint::tests::{GROUP, beat, classic_join, id, in_assignment, ms, name};
 use crate::group::records::consumer::Target;
 use crate::group::records::embedded::{ByTopic, write_assignment};
 use crate::io::disk::faulty::Chance;
@@ -46,6 +46,8 @@ pub(super) struct Client {
     /// What it is to have; differs from what it owns while it is slow to give up.
     to_have: Target,
     by_regex: bool,
+    /// Whether, as a member of the classic protocol, it keeps what it has while it joins.
+    pub(super) is_cooperative: bool,
     /// What it assigns, as the leader of a classic group.
     assignments: Vec<(Name, bytes::Bytes)>,
     /// The version of the metadata by which it did.
@@ -77,6 +79,7 @@ impl Client {
             owned: Target::new(),
             to_have: Target::new(),
             by_regex: chance.one_in(3),
+            is_cooperative: false,
             assignments: Vec::new(),
             assigned_at: 0,
             for_now: false,
@@ -105,13 +108,19 @@ impl Client {
             return self.heartbeat().map(Command::ConsumerHeartbeat);
         }
         let (group, member, instance) = (name(GROUP), self.member.clone(), self.instance.clone());
+        let owned = |topic: &&'static str| {
+            let partitions = self.owned.get(&id(topic)).filter(|_| self.is_cooperative)?;
+            Some((*topic, partitions.iter().copied().collect::<Vec<i32>>()))
+        };
+        let owned: Vec<_> = TOPICS.iter().filter_map(owned).collect();
+        let owned: Vec<(&str, &[i32])> = owned.iter().map(|(topic, all)| (*topic, &all[..])).collect();
         Some(match self.phase {
             Phase::Joining => Command::Join(Join {
                 instance,
                 session_timeout: self.session,
                 rebalance_timeout: self.rebalance,
                 requires_known_member_id: true,
-                ..classic_join(&member, &TOPICS, &[])
+                ..classic_join(&member, &TOPICS, &owned)
             }),
             Phase::Syncing => Command::Sync(Sync {
                 instance,
@@ -173,10 +182,19 @@ impl Client {
     pub(super) fn look_at_topics(&mut self, image: &Image) {
         let leads = self.is_classic && !self.assignments.is_empty();
         if leads && self.phase == Phase::Steady && self.assigned_at != image.version() {
-            let epoch = self.epoch;
-            self.begin_anew();
-            self.epoch = epoch;
+            self.join_again();
         }
+    }
+
+    /// One that is eager gives up whatever it has before it joins.
+    fn join_again(&mut self) {
+        if self.is_cooperative {
+            self.phase = Phase::Joining;
+            return;
+        }
+        let epoch = self.epoch;
+        self.begin_anew();
+        self.epoch = epoch;
     }
 
     fn begin_anew(&mut self) {
@@ -225,7 +243,13 @@ impl Client {
                 self.phase = Phase::Steady;
                 self.to_have = if assignment.is_empty() { Target::new() } else { in_assignment(&assignment) };
                 self.to_have.retain(|_, partitions| !partitions.is_empty());
+                let kept = |topic: &TopicId, one: &i32| self.to_have.get(topic).is_some_and(|all| all.contains(one));
+                let revokes = self.owned.iter().any(|(topic, all)| all.iter().any(|one| !kept(topic, one)));
                 self.owned = self.to_have.clone();
+                if revokes && self.is_cooperative {
+                    self.phase = Phase::Joining;
+                    return soon(None);
+                }
                 Next { after: ms(1_000), what: None }
             }
             Reply::Heartbeat(Ok(())) => Next { after: ms(1_000 + chance.below(1_000)), what: None },
@@ -243,12 +267,7 @@ impl Client {
         match error {
             GroupError::FencedInstanceId => self.phase = Phase::Gone,
             _ if leaves => self.phase = Phase::Gone,
-            GroupError::RebalanceInProgress => {
-                // It is eager: whatever it has it gives up before it joins.
-                let epoch = self.epoch;
-                self.begin_anew();
-                self.epoch = epoch;
-            }
+            GroupError::RebalanceInProgress => self.join_again(),
             GroupError::UnknownMemberId | GroupError::IllegalGeneration | GroupError::GroupIdNotFound
                 if self.is_classic =>
             {
