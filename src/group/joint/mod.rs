@@ -160,6 +160,7 @@ impl Groups {
             Err(error) => out.refuse_join(ticket, joined.member, error),
         }
         if joined.downgrade {
+            // One that stays tells the member to join again when it syncs.
             self.downgrade(now, &request.group, &[], out);
         }
     }
