@@ -15,8 +15,9 @@ use std::time::Duration;
 
 /// The topics that everybody wants.
 pub(super) const TOPICS: [&str; 2] = ["a", "b"];
-/// The same as an expression.
+/// The same as an expression, and the first alone.
 const REGEX: &str = "[ab]";
+const NARROW_REGEX: &str = "a";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -46,6 +47,9 @@ pub(super) struct Client {
     /// What it is to have; differs from what it owns while it is slow to give up.
     to_have: Target,
     by_regex: bool,
+    /// Whether it wants the first topic alone, as a member of the new protocol, and which assignor.
+    pub(super) is_narrow: bool,
+    pub(super) assignor: Option<&'static str>,
     /// Whether, as a member of the classic protocol, it keeps what it has while it joins.
     pub(super) is_cooperative: bool,
     /// What it assigns, as the leader of a classic group.
@@ -79,6 +83,8 @@ impl Client {
             owned: Target::new(),
             to_have: Target::new(),
             by_regex: chance.one_in(3),
+            is_narrow: false,
+            assignor: None,
             is_cooperative: false,
             assignments: Vec::new(),
             assigned_at: 0,
@@ -95,6 +101,11 @@ impl Client {
 
     pub(super) fn is_live(&self) -> bool {
         self.phase != Phase::Gone
+    }
+
+    /// The topics that it wants.
+    pub(super) fn wanted(&self) -> &'static [&'static str] {
+        if self.is_narrow { &TOPICS[..1] } else { &TOPICS }
     }
 
     /// Whether it has what it was told to have.
@@ -149,11 +160,13 @@ impl Client {
         if self.phase == Phase::Steady && !self.says_all {
             return Some(lives);
         }
-        let topics = if self.by_regex { Vec::new() } else { TOPICS.to_vec() };
+        let topics = if self.by_regex { &[] } else { self.wanted() };
+        let regex = if self.is_narrow { NARROW_REGEX } else { REGEX };
         Some(ConsumerHeartbeat {
             rebalance_timeout_ms: i32::try_from(self.rebalance.as_millis()).expect("short"),
-            topics: Some(topics.into_iter().map(name).collect()),
-            regex: Some(name(if self.by_regex { REGEX } else { "" })),
+            topics: Some(topics.iter().map(|topic| name(topic)).collect()),
+            regex: Some(name(if self.by_regex { regex } else { "" })),
+            assignor: self.assignor.map(name),
             ..lives
         })
     }

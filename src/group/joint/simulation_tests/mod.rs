@@ -78,8 +78,8 @@ fn a_group_of_both_protocols_comes_to_rest_whatever_the_order() {
     }
 }
 
-/// The same where classic members keep what they have while they join, topics go and come back, and groups may only change
-/// to the new protocol. A compacted log is found to say the same.
+/// The same where classic members keep what they have while they join, new ones change what they want, topics go and come
+/// back, and groups may only change to the new protocol. A compacted log is found to say the same.
 #[test]
 fn wider_histories_come_to_rest_too() {
     let count = number("OTTLA_GROUP_SEEDS").unwrap_or(SEEDS) / 2;

@@ -43,7 +43,8 @@ struct Waiting {
 
 pub(super) struct World {
     chance: Chance,
-    /// What makes a history wider: classic members that are cooperative, topics that go, a log that is compacted, a policy.
+    /// What makes a history wider: classic members that are cooperative, new ones that want less or another assignor, topics
+    /// that go, a log that is compacted, a policy.
     /// None for those that are not.
     wider: Option<Chance>,
     policy: &'static str,
@@ -237,7 +238,11 @@ impl World {
         self.counted += 1;
         let is_classic = self.chance.one_in(2);
         let mut client = Client::new(self.counted, is_classic, instance, &mut self.chance);
-        client.is_cooperative = self.wider.as_mut().is_some_and(|chance| chance.one_in(2));
+        if let Some(chance) = &mut self.wider {
+            client.is_cooperative = chance.one_in(2);
+            client.is_narrow = !client.is_classic && chance.one_in(3);
+            client.assignor = [None, None, Some("uniform"), Some("range")][chance.below(4) as usize];
+        }
         self.clients.push(client);
         let after = ms(self.chance.below(2_000));
         self.plan(self.clients.len() - 1, after);
@@ -400,7 +405,18 @@ impl World {
             }
             6 => self.restart(),
             7 => self.change_topics(),
+            8 => self.change_mind(client),
             _ => {}
+        }
+    }
+
+    /// A member of the new protocol wants other topics, in a wider history.
+    fn change_mind(&mut self, client: usize) {
+        let Some(of) = self.clients.get_mut(client).filter(|_| self.wider.is_some()) else { return };
+        if !of.is_classic && of.phase == Phase::Steady && of.attempt.is_none() {
+            of.is_narrow = !of.is_narrow;
+            of.says_all = true;
+            self.plan(client, ms(1));
         }
     }
 
