@@ -120,11 +120,23 @@ fn check_consumer_groups(layers: &Layers<'_>) -> Result<(), SettingError> {
         };
         return Err(SettingError::Together { key, value, why, other, other_value });
     }
+    check_consumer_heartbeat(layers)?;
     let key = broker_key("group.consumer.assignors").expect("a broker key that is read is in the table");
     let Some(Value::List(assignors)) = layers.broker_value(key.name) else { return Ok(()) };
     match assignors.iter().find(|name| !ASSIGNORS.contains(&name.as_str())) {
         Some(other) => Err(key.invalid(other, Reason::NotOneOf(ASSIGNORS.join(", ")))),
         None => Ok(()),
+    }
+}
+
+/// A member that keeps the pause between heartbeats is not to be missed.
+fn check_consumer_heartbeat(layers: &Layers<'_>) -> Result<(), SettingError> {
+    let (key, other) = ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms");
+    match (whole(layers, key), whole(layers, other)) {
+        (Some(value), Some(other_value)) if value >= other_value => {
+            Err(SettingError::Together { key, value, why: "Value must be less than", other, other_value })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -89,28 +89,16 @@ impl Groups {
         self.delete(group, out);
     }
 
+    /// Whether a group of these members fits into a record: one that does not could never be assigned.
+    pub fn takes(&self, name: &Name, whole: &Whole) -> bool {
+        let value = made(name, whole.clone()).value(|member| member.assignment.clone());
+        name.len() + value.bytes() <= self.settings.record_bytes_max
+    }
+
     /// A group of these members, kept as it is, about to rebalance. `reserved` is the last generation that is not to be given
     /// again.
     pub fn found(&mut self, now: Moment, name: &Name, whole: Whole, reserved: i32, out: &mut Out) {
-        let mut group = Group::new(name.clone());
-        group.generation = whole.generation;
-        group.protocol_type = Some("consumer".into());
-        for member in whole.members {
-            group.add(Member {
-                id: member.id,
-                instance: member.instance,
-                client_id: member.client_id,
-                client_host: member.client_host,
-                rebalance_timeout: member.rebalance_timeout,
-                session_timeout: member.session_timeout,
-                protocols: each_once(&member.protocols),
-                assignment: member.assignment,
-                join: None,
-                sync: None,
-                is_new: false,
-            });
-        }
-        group.protocol = group.select_protocol();
+        let mut group = made(name, whole);
         group.go(GroupState::Stable, now.wall);
         let members: Vec<Name> = group.members.keys().cloned().collect();
         self.groups.insert(name.clone(), group);
@@ -127,4 +115,28 @@ impl Groups {
         }
         step.prepare_rebalance();
     }
+}
+
+/// A group of these members, at rest.
+fn made(name: &Name, whole: Whole) -> Group {
+    let mut group = Group::new(name.clone());
+    group.generation = whole.generation;
+    group.protocol_type = Some("consumer".into());
+    for member in whole.members {
+        group.add(Member {
+            id: member.id,
+            instance: member.instance,
+            client_id: member.client_id,
+            client_host: member.client_host,
+            rebalance_timeout: member.rebalance_timeout,
+            session_timeout: member.session_timeout,
+            protocols: each_once(&member.protocols),
+            assignment: member.assignment,
+            join: None,
+            sync: None,
+            is_new: false,
+        });
+    }
+    group.protocol = group.select_protocol();
+    group
 }

@@ -98,10 +98,14 @@ impl Group {
             },
             None => Err(GroupError::UnknownMemberId),
             Some((holder, member)) if joins => {
-                if !member.is_classic() && member.current.epoch != LEAVES_FOR_NOW {
-                    return Err(GroupError::UnreleasedInstanceId);
+                let is_there = !member.is_classic() && member.current.epoch != LEAVES_FOR_NOW;
+                match (is_there, *holder == request.member) {
+                    // Its join was not answered, or it was fenced: it is no other member. Kafka refuses it, which is the end
+                    // of Java's client.
+                    (true, true) => Ok(Found::Known(member.clone())),
+                    (true, false) => Err(GroupError::UnreleasedInstanceId),
+                    (false, _) => Ok(Found::Replaces(holder.clone(), member.clone())),
                 }
-                Ok(Found::Replaces(holder.clone(), member.clone()))
             }
             Some((holder, _)) if *holder != request.member => Err(GroupError::FencedInstanceId),
             Some((_, member)) => {

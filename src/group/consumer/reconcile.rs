@@ -67,10 +67,11 @@ impl Reconcile<'_> {
         for (topic, partitions) in dropped {
             pending.entry(topic).or_default().extend(partitions);
         }
+        // The epoch stays, and so does the one before: the member may not have heard of it yet.
         if self.owns_any(&pending) {
-            return CurrentValue { state: State::UnrevokedPartitions, assigned, pending, ..now.at(now.epoch) };
+            return CurrentValue { state: State::UnrevokedPartitions, assigned, pending, ..now.clone() };
         }
-        CurrentValue { assigned, ..now.at(now.epoch) }
+        CurrentValue { assigned, ..now.clone() }
     }
 
     fn next(&self, epoch: i32) -> CurrentValue {

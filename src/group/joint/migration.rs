@@ -79,8 +79,9 @@ impl Groups {
             return;
         }
         let only_classics = self.consumer.classics_without(group, members).is_some();
-        if only_classics && self.can_downgrade(group, members.len()) {
-            return self.downgrade(now, group, members, out);
+        let may = only_classics && self.can_downgrade(group, members.len());
+        if may && self.downgrade(now, group, members, out) {
+            return;
         }
         let image = self.view.image.clone();
         self.consumer.fence(now, &image, group, members, out);
@@ -88,9 +89,15 @@ impl Groups {
 
     /// The group goes on as a classic one, and rebalances: members that waited for partitions would never be told of them
     /// else, and nobody would know that it leads. Kafka leaves the rebalance out where a static member comes back.
-    pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], out: &mut Out) {
-        let Some(downgraded) = self.consumer.downgraded(group, leaving, &self.view.image) else { return };
+    ///
+    /// Whether it does: a group that is too large for the one record of a classic one stays, and serves its members.
+    pub(super) fn downgrade(&mut self, now: Moment, group: &Name, leaving: &[Name], out: &mut Out) -> bool {
+        let Some(downgraded) = self.consumer.downgraded(group, leaving, &self.view.image) else { return false };
+        if !self.classic.takes(group, &downgraded.whole) {
+            return false;
+        }
         self.consumer.delete(group, out);
         self.classic.found(now, group, downgraded.whole, downgraded.reserved, out);
+        true
     }
 }

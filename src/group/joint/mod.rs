@@ -47,10 +47,14 @@ impl Groups {
         Groups { classic, consumer, policy, classic_size_max, view: View::default() }
     }
 
-    /// Takes over what is known of the cluster now.
+    /// Takes over what is known of the cluster now. Commands may come in another order than that in which they were given:
+    /// topics that were seen are not forgotten again because of one that knows less.
     pub fn see(&mut self, view: View) {
         self.consumer.set_assignment_interval(view.assignment_interval);
-        self.view = view;
+        self.view.assignment_interval = view.assignment_interval;
+        if view.image.version() >= self.view.image.version() {
+            self.view.image = view.image;
+        }
     }
 
     /// Takes over what was kept of a classic group.
@@ -156,6 +160,7 @@ impl Groups {
             Err(error) => out.refuse_join(ticket, joined.member, error),
         }
         if joined.downgrade {
+            // One that stays tells the member to join again when it syncs.
             self.downgrade(now, &request.group, &[], out);
         }
     }

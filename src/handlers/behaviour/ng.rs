@@ -263,6 +263,7 @@ async fn ng_5_a_group_of_the_other_protocol_is_not_found() {
     let broker = broker().await;
     broker.create("t", 1, &[]).await;
     assert_eq!(code(described(&broker, "none").await.error_code), ErrorCode::GroupIdNotFound);
+    assert_eq!(code(described(&broker, "").await.error_code), ErrorCode::InvalidGroupId);
     super::cg::stable(&broker, "classic", 1).await;
     let told = described(&broker, "classic").await;
     assert_eq!((code(told.error_code), told.members.len()), (ErrorCode::GroupIdNotFound, 0));

@@ -1,6 +1,7 @@
 //! ConsumerGroupDescribe (69), versions 0-1. KIP-848, KIP-430 (operations); version 1: the protocol of each member (KIP-1099).
 //!
 //! - NG-5: a group of the classic protocol is not found, as one that is not there: clients go on to DescribeGroups.
+//! - A group without a name is told INVALID_GROUP_ID.
 //! - A group that is named again and again is an error: what is told of it may be megabytes.
 
 use super::describe_groups::GROUP_OPERATIONS;
@@ -38,10 +39,12 @@ pub(in crate::handlers) async fn answer(
         if !admitted {
             return refused(&group, ErrorCode::InvalidRequest);
         }
-        let described = if groups.speaks(PROTOCOL) {
-            groups.ask(&group, Command::ConsumerDescribe(name(&group))).await
-        } else {
+        let described = if !groups.speaks(PROTOCOL) {
             Err(ErrorCode::UnsupportedVersion)
+        } else if group.is_empty() {
+            Err(ErrorCode::InvalidGroupId)
+        } else {
+            groups.ask(&group, Command::ConsumerDescribe(name(&group))).await
         };
         let described = match described {
             Ok(Reply::ConsumerDescribe(Ok(found))) => told(header.version, found),

@@ -91,6 +91,13 @@ fn what_a_start_refuses() {
             ),
         ),
         (
+            &[("group.consumer.session.timeout.ms", "5000"), ("group.consumer.min.session.timeout.ms", "1")],
+            Err(
+                "group.consumer.heartbeat.interval.ms: Value must be less than group.consumer.session.timeout.ms (5000)",
+            ),
+        ),
+        (&[("group.consumer.session.timeout.ms", "5001"), ("group.consumer.min.session.timeout.ms", "1")], Ok(())),
+        (
             &[("group.consumer.max.assignment.interval.ms", "999")],
             Err(
                 "group.consumer.assignment.interval.ms: Value must not be more than group.consumer.max.assignment.interval.ms (999)",

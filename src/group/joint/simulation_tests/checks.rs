@@ -125,7 +125,8 @@ impl World {
         };
         live.iter().for_each(|client| owned.extend(of(&client.owned)));
         owned.sort();
-        let all = TOPICS.iter().filter_map(|topic| self.view.image.topic(topic));
+        let is_wanted = |topic: &&&str| live.iter().any(|client| client.wanted().contains(*topic));
+        let all = TOPICS.iter().filter(is_wanted).filter_map(|topic| self.view.image.topic(topic));
         let mut all: Vec<_> =
             all.flat_map(|topic| (0..topic.partitions).map(|partition| (topic.id, partition))).collect();
         all.sort();

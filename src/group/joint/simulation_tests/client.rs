@@ -6,7 +6,7 @@ use crate::group::classic::tests as classic;
 use crate::group::command::{
     Command, ConsumerHeartbeat, Heartbeat, Join, JoinReply, Leave, Name, Reply, Sync, SyncReply,
 };
-use crate::group::joint::tests::{GROUP, beat, classic_join, in_assignment, ms, name};
+use crate::group::joint::tests::{GROUP, beat, classic_join, id, in_assignment, ms, name};
 use crate::group::records::consumer::Target;
 use crate::group::records::embedded::{ByTopic, write_assignment};
 use crate::io::disk::faulty::Chance;
@@ -15,8 +15,9 @@ use std::time::Duration;
 
 /// The topics that everybody wants.
 pub(super) const TOPICS: [&str; 2] = ["a", "b"];
-/// The same as an expression.
+/// The same as an expression, and the first alone.
 const REGEX: &str = "[ab]";
+const NARROW_REGEX: &str = "a";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -46,6 +47,11 @@ pub(super) struct Client {
     /// What it is to have; differs from what it owns while it is slow to give up.
     to_have: Target,
     by_regex: bool,
+    /// Whether it wants the first topic alone, as a member of the new protocol, and which assignor.
+    pub(super) is_narrow: bool,
+    pub(super) assignor: Option<&'static str>,
+    /// Whether, as a member of the classic protocol, it keeps what it has while it joins.
+    pub(super) is_cooperative: bool,
     /// What it assigns, as the leader of a classic group.
     assignments: Vec<(Name, bytes::Bytes)>,
     /// The version of the metadata by which it did.
@@ -77,6 +83,9 @@ impl Client {
             owned: Target::new(),
             to_have: Target::new(),
             by_regex: chance.one_in(3),
+            is_narrow: false,
+            assignor: None,
+            is_cooperative: false,
             assignments: Vec::new(),
             assigned_at: 0,
             for_now: false,
@@ -94,6 +103,11 @@ impl Client {
         self.phase != Phase::Gone
     }
 
+    /// The topics that it wants.
+    pub(super) fn wanted(&self) -> &'static [&'static str] {
+        if self.is_narrow { &TOPICS[..1] } else { &TOPICS }
+    }
+
     /// Whether it has what it was told to have.
     pub(super) fn is_steady(&self) -> bool {
         self.phase == Phase::Steady && self.owned == self.to_have
@@ -105,13 +119,19 @@ impl Client {
             return self.heartbeat().map(Command::ConsumerHeartbeat);
         }
         let (group, member, instance) = (name(GROUP), self.member.clone(), self.instance.clone());
+        let owned = |topic: &&'static str| {
+            let partitions = self.owned.get(&id(topic)).filter(|_| self.is_cooperative)?;
+            Some((*topic, partitions.iter().copied().collect::<Vec<i32>>()))
+        };
+        let owned: Vec<_> = TOPICS.iter().filter_map(owned).collect();
+        let owned: Vec<(&str, &[i32])> = owned.iter().map(|(topic, all)| (*topic, &all[..])).collect();
         Some(match self.phase {
             Phase::Joining => Command::Join(Join {
                 instance,
                 session_timeout: self.session,
                 rebalance_timeout: self.rebalance,
                 requires_known_member_id: true,
-                ..classic_join(&member, &TOPICS, &[])
+                ..classic_join(&member, &TOPICS, &owned)
             }),
             Phase::Syncing => Command::Sync(Sync {
                 instance,
@@ -140,11 +160,13 @@ impl Client {
         if self.phase == Phase::Steady && !self.says_all {
             return Some(lives);
         }
-        let topics = if self.by_regex { Vec::new() } else { TOPICS.to_vec() };
+        let topics = if self.by_regex { &[] } else { self.wanted() };
+        let regex = if self.is_narrow { NARROW_REGEX } else { REGEX };
         Some(ConsumerHeartbeat {
             rebalance_timeout_ms: i32::try_from(self.rebalance.as_millis()).expect("short"),
-            topics: Some(topics.into_iter().map(name).collect()),
-            regex: Some(name(if self.by_regex { REGEX } else { "" })),
+            topics: Some(topics.iter().map(|topic| name(topic)).collect()),
+            regex: Some(name(if self.by_regex { regex } else { "" })),
+            assignor: self.assignor.map(name),
             ..lives
         })
     }
@@ -173,10 +195,19 @@ impl Client {
     pub(super) fn look_at_topics(&mut self, image: &Image) {
         let leads = self.is_classic && !self.assignments.is_empty();
         if leads && self.phase == Phase::Steady && self.assigned_at != image.version() {
-            let epoch = self.epoch;
-            self.begin_anew();
-            self.epoch = epoch;
+            self.join_again();
         }
+    }
+
+    /// One that is eager gives up whatever it has before it joins.
+    fn join_again(&mut self) {
+        if self.is_cooperative {
+            self.phase = Phase::Joining;
+            return;
+        }
+        let epoch = self.epoch;
+        self.begin_anew();
+        self.epoch = epoch;
     }
 
     fn begin_anew(&mut self) {
@@ -225,7 +256,13 @@ impl Client {
                 self.phase = Phase::Steady;
                 self.to_have = if assignment.is_empty() { Target::new() } else { in_assignment(&assignment) };
                 self.to_have.retain(|_, partitions| !partitions.is_empty());
+                let kept = |topic: &TopicId, one: &i32| self.to_have.get(topic).is_some_and(|all| all.contains(one));
+                let revokes = self.owned.iter().any(|(topic, all)| all.iter().any(|one| !kept(topic, one)));
                 self.owned = self.to_have.clone();
+                if revokes && self.is_cooperative {
+                    self.phase = Phase::Joining;
+                    return soon(None);
+                }
                 Next { after: ms(1_000), what: None }
             }
             Reply::Heartbeat(Ok(())) => Next { after: ms(1_000 + chance.below(1_000)), what: None },
@@ -243,12 +280,7 @@ impl Client {
         match error {
             GroupError::FencedInstanceId => self.phase = Phase::Gone,
             _ if leaves => self.phase = Phase::Gone,
-            GroupError::RebalanceInProgress => {
-                // It is eager: whatever it has it gives up before it joins.
-                let epoch = self.epoch;
-                self.begin_anew();
-                self.epoch = epoch;
-            }
+            GroupError::RebalanceInProgress => self.join_again(),
             GroupError::UnknownMemberId | GroupError::IllegalGeneration | GroupError::GroupIdNotFound
                 if self.is_classic =>
             {

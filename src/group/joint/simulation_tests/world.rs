@@ -43,6 +43,11 @@ struct Waiting {
 
 pub(super) struct World {
     chance: Chance,
+    /// What makes a history wider: classic members that are cooperative, new ones that want less or another assignor, topics
+    /// that go, a log that is compacted, a policy.
+    /// None for those that are not.
+    wider: Option<Chance>,
+    policy: &'static str,
     pub(super) now: Duration,
     pub(super) view: View,
     pub(super) machine: GroupMachine,
@@ -85,6 +90,21 @@ fn settings(chance: &mut Chance) -> GroupSettings {
 }
 
 impl World {
+    /// A wider history.
+    pub(super) fn wider(seed: u64) -> World {
+        let mut world = World::new(seed);
+        let mut chance = Chance::new(!seed);
+        world.policy = ["bidirectional", "upgrade"][chance.below(2) as usize];
+        world.machine = world.machine_of(seed);
+        world.wider = Some(chance);
+        world
+    }
+
+    fn machine_of(&self, seed: u64) -> GroupMachine {
+        let migration_policy = self.policy.to_owned();
+        GroupMachine::new(&GroupSettings { migration_policy, ..settings(&mut Chance::new(seed)) })
+    }
+
     pub(super) fn new(seed: u64) -> World {
         let mut chance = Chance::new(seed);
         let image = Arc::new(Image::of(&[create(TOPICS[0], 3)]));
@@ -92,6 +112,8 @@ impl World {
         let machine = GroupMachine::new(&settings(&mut Chance::new(seed)));
         World {
             chance,
+            wider: None,
+            policy: "bidirectional",
             now: ms(10_000),
             view: View { image, assignment_interval },
             machine,
@@ -215,7 +237,12 @@ impl World {
         }
         self.counted += 1;
         let is_classic = self.chance.one_in(2);
-        let client = Client::new(self.counted, is_classic, instance, &mut self.chance);
+        let mut client = Client::new(self.counted, is_classic, instance, &mut self.chance);
+        if let Some(chance) = &mut self.wider {
+            client.is_cooperative = chance.one_in(2);
+            client.is_narrow = !client.is_classic && chance.one_in(3);
+            client.assignor = [None, None, Some("uniform"), Some("range")][chance.below(4) as usize];
+        }
         self.clients.push(client);
         let after = ms(self.chance.below(2_000));
         self.plan(self.clients.len() - 1, after);
@@ -253,7 +280,7 @@ impl World {
     fn commit_of(&mut self, client: usize) -> Option<CommitOffsets> {
         let of = &self.clients[client];
         let (topic, partition) = of.some_partition(&mut self.chance)?;
-        let topic = TOPICS.into_iter().find(|name| id(name) == topic)?;
+        let topic = TOPICS.into_iter().find(|name| id(name) == topic && self.view.image.topic(name).is_some())?;
         self.counted += 1;
         let mut request = commit(&of.member, of.epoch, &[(topic, partition)]);
         request.offsets[0].offset = Offset(self.counted as i64);
@@ -378,19 +405,42 @@ impl World {
             }
             6 => self.restart(),
             7 => self.change_topics(),
+            8 => self.change_mind(client),
             _ => {}
+        }
+    }
+
+    /// A member of the new protocol wants other topics, in a wider history.
+    fn change_mind(&mut self, client: usize) {
+        let Some(of) = self.clients.get_mut(client).filter(|_| self.wider.is_some()) else { return };
+        if !of.is_classic && of.phase == Phase::Steady && of.attempt.is_none() {
+            of.is_narrow = !of.is_narrow;
+            of.says_all = true;
+            self.plan(client, ms(1));
         }
     }
 
     fn change_topics(&mut self) {
         let change = match self.view.image.topic(TOPICS[1]) {
             None => create(TOPICS[1], 2),
+            Some(topic) if self.wider.as_mut().is_some_and(|chance| chance.one_in(3)) => {
+                TopicChange::DeleteTopic { id: topic.id }
+            }
             Some(topic) if topic.partitions < PARTITIONS_MAX => {
                 TopicChange::AddPartitions { id: topic.id, count: topic.partitions + 1 }
             }
             Some(_) => return,
         };
         self.view.image = Arc::new(self.view.image.with(&[change]));
+    }
+
+    fn loaded(&self, log: &[Record]) -> GroupMachine {
+        let mut machine = self.machine_of(0);
+        for (offset, record) in (0..).zip(log) {
+            let (key, value) = (&record.key[..], record.value.as_deref());
+            machine.replay(Stored { offset: Offset(offset), timestamp: Timestamp(0), key, value });
+        }
+        machine
     }
 
     /// The coordinator starts anew with what is durable; who waits is told nothing.
@@ -402,12 +452,13 @@ impl World {
         self.waiting.clear();
         self.events
             .retain(|_, event| !matches!(event, Event::Deliver { .. } | Event::Answer { .. } | Event::Durable(_)));
-        let mut machine = GroupMachine::new(&settings(&mut Chance::new(0)));
-        for (offset, record) in (0..).zip(&self.log) {
-            let (key, value) = (&record.key[..], record.value.as_deref());
-            machine.replay(Stored { offset: Offset(offset), timestamp: Timestamp(0), key, value });
+        self.machine = self.loaded(&self.log);
+        if let Some(chance) = &mut self.wider {
+            let compacted = compacted(&self.log, chance);
+            let other = self.loaded(&compacted);
+            let (is, compacted) = (format!("{:#?}", self.machine.groups()), format!("{:#?}", other.groups()));
+            assert_eq!(is, compacted, "a log and the same compacted");
         }
-        self.machine = machine;
         self.epochs = Epochs::default();
         self.kind = None;
         self.step(|machine, now, effects| machine.loaded(now, effects));
@@ -420,4 +471,13 @@ impl World {
             }
         }
     }
+}
+
+/// A log whose older part was compacted, and whose still older part has lost its tombstones, too.
+fn compacted(log: &[Record], chance: &mut Chance) -> Vec<Record> {
+    let clean = chance.below(log.len() as u64 + 1) as usize;
+    let old = chance.below(clean as u64 + 1) as usize;
+    let last: BTreeMap<&[u8], usize> = (0..clean).map(|at| (&log[at].key[..], at)).collect();
+    let stays = |at: usize| at >= clean || last[&log[at].key[..]] == at && (at >= old || log[at].value.is_some());
+    (0..log.len()).filter(|at| stays(*at)).map(|at| log[at].clone()).collect()
 }

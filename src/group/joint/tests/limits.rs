@@ -105,3 +105,31 @@ fn a_group_has_no_more_expressions_than_it_may() {
     bench.heartbeat(&beat("m3", -1)).expect("left");
     bench.heartbeat(&request(100)).expect("joined");
 }
+
+/// As a classic group it could never be assigned again.
+#[test]
+fn a_group_that_no_record_of_a_classic_one_can_hold_stays_what_it_is() {
+    let check = |record_bytes_max: usize, changes: bool| {
+        let classic = classic::Settings { record_bytes_max, ..classic::Settings::default() };
+        let consumer = consumer::Settings { assignment_interval: ms(0), ..consumer::Settings::default() };
+        let mut bench = Bench::with(&[("a", 4)], classic, consumer, Policy::default());
+        bench.heartbeat(&joining("m", &["a"])).expect("joined");
+        let long = "x".repeat(300);
+        let olds = ["o", "p"].map(|old| bench.join(&classic_join(old, &["a", &long], &[])).member);
+        bench.heartbeat(&beat("m", -1)).expect("left");
+        assert_eq!(matches!(bench.kind(), Some(AnyState::Classic(_))), changes, "{record_bytes_max}");
+        if changes {
+            return;
+        }
+        assert!(!bench.log.iter().any(|change| matches!(change, Change::Group { value: Some(_), .. })));
+        // Its members go on.
+        for old in &olds {
+            let joined = bench.join(&classic_join(old, &["a", &long], &[]));
+            assert_eq!(joined.error, None);
+            bench.sync(&classic::tests::sync(old, joined.generation)).expect("assigned");
+            assert_eq!(bench.has(old)[&id("a")].len(), 2);
+        }
+    };
+    check(700, false);
+    check(7_000, true);
+}

@@ -145,6 +145,26 @@ fn topics_that_appear_grow_and_vanish_are_seen_at_the_next_heartbeat() {
     assert_eq!(bench.heartbeat(&beat("m", epoch)).expect("lives").epoch, epoch);
 }
 
+/// Two commands may meet on their way: the one that was given later, with the newer topics, comes first.
+#[test]
+fn a_command_that_knows_less_takes_no_topics_away() {
+    let mut bench = Bench::new(&[("a", 1)]);
+    let regex = ConsumerHeartbeat { topics: None, regex: Some(name("[ab]")), ..joining("m", &[]) };
+    bench.heartbeat(&regex).expect("joined");
+    let older = bench.view.clone();
+    bench.change_topics(&[create("b", 1)]);
+    bench.pass(ms(2_000));
+    let told = bench.heartbeat(&beat("m", 2)).expect("lives");
+    assert_eq!((told.epoch, told.assignment), (3, Some(target(&[("a", &[0]), ("b", &[0])]))));
+    let newer = std::mem::replace(&mut bench.view, older);
+    bench.pass(ms(2_000));
+    let told = bench.heartbeat(&beat("m", 3)).expect("lives");
+    assert_eq!((told.epoch, told.assignment), (3, None));
+    bench.view = newer;
+    let told = bench.heartbeat(&beat("m", 3)).expect("lives");
+    assert_eq!((told.epoch, told.assignment, bench.described().epoch), (3, None, 3));
+}
+
 #[test]
 fn a_restart_finds_everything_and_sessions_begin_anew() {
     let mut bench = Bench::new(&[("a", 4)]);

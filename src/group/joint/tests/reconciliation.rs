@@ -103,6 +103,25 @@ fn what_is_not_subscribed_any_more_is_given_up_at_once() {
     assert_eq!(bench.has("m"), target(&[("a", &[0, 1])]));
 }
 
+/// Two answers are lost, one after the other: the member comes a third time with the epoch that it knows.
+#[test]
+fn who_subscribes_to_less_may_still_come_with_the_epoch_before() {
+    let consumer = consumer::Settings { assignment_interval: ms(10_000), ..consumer::Settings::default() };
+    let mut bench = Bench::with(&[("a", 1), ("b", 3)], classic::Settings::default(), consumer, Policy::default());
+    bench.heartbeat(&joining("m", &["a", "b"])).expect("joined");
+    bench.pass(ms(10_000));
+    bench.heartbeat(&joining("n", &["a", "b"])).expect("joined");
+    bench.heartbeat(&beat("m", 2)).expect("to give up");
+    bench.heartbeat(&owning("m", 2, target(&[("a", &[0]), ("b", &[0])]))).expect("gave up");
+    assert_eq!((epoch(&bench, "m"), bench.has("m")), (3, target(&[("a", &[0]), ("b", &[0])])));
+    let owned = target(&[("a", &[0])]);
+    let less = ConsumerHeartbeat { topics: Some([name("a")].into()), ..owning("m", 2, owned.clone()) };
+    for _ in 0..2 {
+        assert_eq!(bench.heartbeat(&less).expect("the answer was lost").epoch, 3);
+        assert_eq!(bench.has("m"), owned);
+    }
+}
+
 /// A record of something newer: the member must begin anew, and may when it owns nothing.
 #[test]
 fn a_state_that_is_not_known_is_fenced() {

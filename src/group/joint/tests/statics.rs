@@ -41,6 +41,24 @@ fn an_instance_that_lives_can_t_be_taken() {
     bench.heartbeat(&other).expect("joined");
 }
 
+/// A broker that ends before it answers, and a fenced member: both join again under the id that they have.
+#[test]
+fn who_was_not_told_that_it_is_there_joins_again_as_itself() {
+    let mut bench = Bench::new(&[("a", 4)]);
+    let epoch = first(&mut bench);
+    bench.restart();
+    let all = target(&[("a", &[0, 1, 2, 3])]);
+    for _ in 0..2 {
+        let told = bench.heartbeat(&with_instance("i", joining("m", &["a"]))).expect("it is no other");
+        assert_eq!((told.epoch, told.assignment), (epoch, Some(all.clone())));
+        let ahead = with_instance("i", beat("m", epoch + 1));
+        assert_eq!(bench.heartbeat(&ahead), Err(GroupError::FencedMemberEpoch));
+    }
+    assert_eq!(bench.described().members.len(), 1);
+    let other = with_instance("i", joining("m-2", &["a"]));
+    assert_eq!(bench.heartbeat(&other), Err(GroupError::UnreleasedInstanceId));
+}
+
 #[test]
 fn who_does_not_come_back_in_time_is_gone() {
     let mut bench = Bench::new(&[("a", 4)]);
