@@ -58,6 +58,8 @@ pub(super) struct Group {
     /// never goes back.
     pub(super) assigned_at: Option<Duration>,
     pub(super) resolved_at: Option<(Duration, u64)>,
+    /// The expressions whose turn has yet to come since then, and whether what is found is kept, even if nothing changed.
+    pub(super) unresolved: BTreeMap<Name, bool>,
     /// The epochs in which members are to give up partitions.
     pub(super) revoking: BTreeMap<Name, i32>,
 }
@@ -86,6 +88,7 @@ impl Group {
             checked: None,
             assigned_at: None,
             resolved_at: None,
+            unresolved: BTreeMap::new(),
             revoking: BTreeMap::new(),
         }
     }
