@@ -1,7 +1,7 @@
 //! The client table of docs/compatibility.md, made from the checks of a run, and the list of known differences beside it.
 //!
-//! One column is of times, which no two runs have alike: it is written by the long run of the part `first-record` alone
-//! ([`publish_first`]), and kept as it stands by all others.
+//! Two columns are of times, which no two runs have alike: they are written by the long run of the part `first-record` alone
+//! ([`publish_first`]), and kept as they stand by all others.
 
 use crate::clients::{Client, Clients};
 use crate::differences;
@@ -12,8 +12,9 @@ use std::path::Path;
 /// The parts whose checks the table is made from; a run that leaves one out leaves the page alone.
 pub const PARTS: &[&str] = &["features", "data-set", "shippers"];
 
-/// The column of times, by its heading, and what stands there for a client that has none.
-const FIRST: &str = "first record of a new group, ms (Apache Kafka)";
+/// The columns of times, by the group's protocol and by their headings, and what stands there for a client that has none.
+const FIRST: [(&str, &str); 2] =
+    [("classic", "first record of a new group, ms (Apache Kafka)"), ("consumer", "the same by the consumer protocol")];
 const NO_TIME: &str = "-";
 
 /// Marks around what is generated, by section.
@@ -24,7 +25,7 @@ fn marks(section: &str) -> (String, String) {
 /// Writes or checks the generated sections of the page. Without `write`, a page that differs is an error.
 pub fn publish(page: &Path, clients: &Clients, checks: &[Check], write: bool) -> Result<String, String> {
     let text = std::fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
-    let made = replace(&text, "clients", &table(clients, checks, &times(&text)))?;
+    let made = replace(&text, "clients", &table(clients, checks, &text))?;
     let made = replace(&made, "differences", &differences::markdown())?;
     if made == text {
         return Ok("docs/compatibility.md matches this run".to_owned());
@@ -37,16 +38,20 @@ pub fn publish(page: &Path, clients: &Clients, checks: &[Check], write: bool) ->
     Err(format!("docs/compatibility.md is not what this run gives (--write-docs writes it); first: {changed:?}"))
 }
 
-/// Writes the times to the first record, by the titles of clients.
-pub fn publish_first(page: &Path, cells: &BTreeMap<String, String>) -> Result<String, String> {
-    let text = std::fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
-    let made = with_times(&text, cells)?;
-    std::fs::write(page, made).map_err(|error| error.to_string())?;
+/// Writes the times to the first record, by the group's protocol and the titles of clients.
+pub fn publish_first(page: &Path, cells: &BTreeMap<&str, BTreeMap<String, String>>) -> Result<String, String> {
+    let mut text = std::fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
+    for (protocol, heading) in FIRST {
+        if let Some(cells) = cells.get(protocol) {
+            text = with_times(&text, heading, cells)?;
+        }
+    }
+    std::fs::write(page, text).map_err(|error| error.to_string())?;
     Ok("the times of docs/compatibility.md were written from this run".to_owned())
 }
 
-fn with_times(text: &str, cells: &BTreeMap<String, String>) -> Result<String, String> {
-    let at = column(text).ok_or_else(|| format!("the page has no column {FIRST:?}"))?;
+fn with_times(text: &str, heading: &str, cells: &BTreeMap<String, String>) -> Result<String, String> {
+    let at = column(text, heading).ok_or_else(|| format!("the page has no column {heading:?}"))?;
     let mut left: BTreeSet<&String> = cells.keys().collect();
     let mut line = |line: &str| {
         let mut fields: Vec<&str> = line.split('|').collect();
@@ -64,15 +69,14 @@ fn with_times(text: &str, cells: &BTreeMap<String, String>) -> Result<String, St
     if left.is_empty() { Ok(lines.join("\n")) } else { Err(format!("the table has no row for {left:?}")) }
 }
 
-/// Where the column of times is, in the fields of a line.
-fn column(text: &str) -> Option<usize> {
-    let head = text.lines().find(|line| line.contains(FIRST))?;
-    head.split('|').position(|field| field.trim() == FIRST)
+/// Where a column of times is, in the fields of a line.
+fn column(text: &str, heading: &str) -> Option<usize> {
+    text.lines().find_map(|line| line.split('|').position(|field| field.trim() == heading))
 }
 
-/// The times that stand in the page, by the titles of clients.
-fn times(text: &str) -> BTreeMap<String, String> {
-    let Some(at) = column(text) else { return BTreeMap::new() };
+/// The times that stand in a column of the page, by the titles of clients.
+fn times(text: &str, heading: &str) -> BTreeMap<String, String> {
+    let Some(at) = column(text, heading) else { return BTreeMap::new() };
     let row = |line: &str| {
         let fields: Vec<&str> = line.split('|').map(str::trim).collect();
         Some(((*fields.get(1)?).to_owned(), (*fields.get(at)?).to_owned()))
@@ -101,19 +105,21 @@ impl Count {
     }
 }
 
-fn table(clients: &Clients, checks: &[Check], times: &BTreeMap<String, String>) -> String {
+fn table(clients: &Clients, checks: &[Check], page: &str) -> String {
+    let [classic, consumer] = FIRST.map(|(_, heading)| heading);
     let mut text = format!(
-        "| client | produce cases | read cases | data set to readers | data set from producers | {FIRST} | what it cannot, in its own words |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| client | produce cases | read cases | data set to readers | data set from producers | {classic} | {consumer} | what it cannot, in its own words |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
+    let columns = [classic, consumer].map(|heading| times(page, heading));
     for client in &clients.all {
-        let time = times.get(&client.title).map_or(NO_TIME, String::as_str);
-        text.push_str(&row(client, checks, time));
+        let times = columns.each_ref().map(|times| times.get(&client.title).map_or(NO_TIME, String::as_str));
+        text.push_str(&row(client, checks, times));
     }
     text
 }
 
-fn row(client: &Client, checks: &[Check], time: &str) -> String {
+fn row(client: &Client, checks: &[Check], [classic, consumer]: [&str; 2]) -> String {
     let mut words = BTreeSet::new();
     let name = client.name.as_str();
     let own = format!("{name}: ");
@@ -144,7 +150,7 @@ fn row(client: &Client, checks: &[Check], time: &str) -> String {
     let seen = count(String::new(), format!(" -> {name}"));
     let words: Vec<_> = words.into_iter().collect();
     format!(
-        "| {} | {} | {} | {} | {} | {time} | {} |\n",
+        "| {} | {} | {} | {} | {} | {classic} | {consumer} | {} |\n",
         client.title,
         produced.cell(),
         read.cell(),

@@ -33,8 +33,8 @@ pub enum GroupError {
     /// The broker has no such assignor (KIP-848).
     #[error("the assignor is not one of the broker's")]
     UnsupportedAssignor,
-    /// The regular expression can't be compiled, or is too long (KIP-848).
-    #[error("the regular expression is not valid")]
+    /// The regular expression can't be compiled, or is too long or too hard to match (KIP-848).
+    #[error("the regular expression is not valid, or too long or too costly to match")]
     InvalidRegularExpression,
     /// A request whose fields contradict each other.
     #[error("the request's fields do not go together")]

@@ -54,7 +54,24 @@ struct State {
     at: BTreeMap<usize, i32>,
     /// Generation and members, as the last leader was told.
     led: (i32, usize),
+    /// The partitions that each was told to have, by the consumer protocol.
+    has: BTreeMap<usize, BTreeSet<i32>>,
     stable: bool,
+}
+
+impl State {
+    fn is_synced(&self) -> bool {
+        let (generation, members) = self.led;
+        members == self.live.len() && self.at.len() == members && self.at.values().all(|synced| *synced == generation)
+    }
+
+    /// There are as many partitions as members.
+    fn has_one_each(&self) -> bool {
+        let all: BTreeSet<&i32> = self.has.values().flatten().collect();
+        self.has.len() == self.live.len()
+            && self.has.values().all(|partitions| partitions.len() == 1)
+            && all.len() == self.live.len()
+    }
 }
 
 /// One group.
@@ -74,6 +91,16 @@ impl Group {
             change(&mut state.live);
             let live = &state.live;
             state.at.retain(|member, _| live.contains(member));
+            state.has.retain(|member, _| live.contains(member));
+        });
+    }
+
+    /// A member of the consumer protocol was told what it has.
+    pub(super) fn has(&self, census: &Census, member: usize, partitions: BTreeSet<i32>) {
+        self.update(census, |state| {
+            if state.live.contains(&member) {
+                state.has.insert(member, partitions);
+            }
         });
     }
 
@@ -94,10 +121,7 @@ impl Group {
     fn update(&self, census: &Census, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().expect("no holder panicked");
         change(&mut state);
-        let (generation, members) = state.led;
-        let stable = members == state.live.len()
-            && state.at.len() == members
-            && state.at.values().all(|synced| *synced == generation);
+        let stable = state.is_synced() || state.has_one_each();
         if stable && !state.stable {
             *census.stable_at.lock().expect("no holder panicked") = Instant::now();
             census.unstable.fetch_sub(1, Ordering::SeqCst);
@@ -134,6 +158,30 @@ mod tests {
         group.synced(&census, 0, 3);
         assert!(census.stable_since().is_none(), "who left does not count");
         group.synced(&census, 1, 3);
+        assert!(census.stable_since().is_some());
+    }
+
+    #[test]
+    fn a_group_is_stable_when_each_has_a_partition_of_its_own() {
+        let (census, group) = (Census::new(1), Group::new("g".to_owned()));
+        let has = |member, partitions: &[i32]| group.has(&census, member, partitions.iter().copied().collect());
+        group.expects(&census, |live| live.extend([0, 1]));
+        has(0, &[0, 1]);
+        has(1, &[]);
+        assert!(census.stable_since().is_none(), "one has all");
+        has(0, &[1]);
+        assert!(census.stable_since().is_none(), "one has none");
+        has(1, &[1]);
+        assert!(census.stable_since().is_none(), "both have the same");
+        has(1, &[0]);
+        assert!(census.stable_since().is_some());
+        group.expects(&census, |live| {
+            live.remove(&0);
+            live.insert(2);
+        });
+        has(0, &[1]);
+        assert!(census.stable_since().is_none(), "who left does not count");
+        has(2, &[1]);
         assert!(census.stable_since().is_some());
     }
 

@@ -1,23 +1,20 @@
 //! A member by the classic protocol, with the defaults of Kafka's consumers.
 
-use super::wire::Connection;
-use super::{HEARTBEAT, Member};
+use super::Member;
+use super::wire::{Connection, RETRY, error, is_passing};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
-    FindCoordinatorRequest, GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    SyncGroupRequest,
+    GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// The newest versions of its requests.
-const FIND: i16 = 6;
 const JOIN: i16 = 9;
 const SYNC: i16 = 5;
 const BEAT: i16 = 4;
@@ -31,27 +28,19 @@ const TYPE: StrBytes = StrBytes::from_static_str("consumer");
 const ASSIGNOR_VERSION: i16 = 0;
 /// No user data.
 const NONE: i32 = -1;
-/// Before something is asked again: `retry.backoff.ms`.
-const RETRY: Duration = Duration::from_millis(100);
-/// The golden section: multiples of it, less their whole part, spread evenly however many they are.
-const SPREAD: f64 = 0.618_033_988_749_895;
 
 /// Joins, and heartbeats until it is told to leave.
 pub(super) async fn run(member: &Member) -> Result<(), String> {
-    let connection = {
-        let _slot = member.connecting.acquire().await.map_err(|error| error.to_string())?;
-        Connection::open(&member.bootstrap).await?
-    };
-    let first = HEARTBEAT.mul_f64((member.seat as f64 * SPREAD).fract());
+    let connection = member.connect().await?;
     let mut own = Own {
         member,
         connection,
-        group: GroupId(member.group.name.clone().into()),
+        group: member.group_id(),
         id: StrBytes::default(),
         generation: -1,
-        beat_at: Instant::now() + first,
+        beat_at: Instant::now() + member.first_beat(),
     };
-    own.find().await?;
+    own.connection.find(&own.group).await?;
     while own.take_part().await? {}
     own.leave().await
 }
@@ -65,37 +54,7 @@ struct Own<'a> {
     beat_at: Instant,
 }
 
-fn error(code: i16) -> Option<ResponseError> {
-    ResponseError::try_from_code(code)
-}
-
-/// Whether the coordinator is to be asked again later.
-fn is_passing(error: ResponseError) -> bool {
-    matches!(
-        error,
-        ResponseError::CoordinatorLoadInProgress
-            | ResponseError::CoordinatorNotAvailable
-            | ResponseError::NotCoordinator
-            | ResponseError::RebalanceInProgress
-    )
-}
-
 impl Own<'_> {
-    /// Asks for the coordinator; there is one broker, so where it is says nothing new.
-    async fn find(&mut self) -> Result<(), String> {
-        let request =
-            FindCoordinatorRequest::default().with_key_type(0).with_coordinator_keys(vec![self.group.0.clone()]);
-        loop {
-            let answer = self.connection.ask(FIND, &request).await?;
-            let code = answer.coordinators.first().map_or(answer.error_code, |found| found.error_code);
-            match error(code) {
-                None => return Ok(()),
-                Some(error) if is_passing(error) => tokio::time::sleep(RETRY).await,
-                Some(error) => return Err(format!("FindCoordinator: {error:?}")),
-            }
-        }
-    }
-
     /// One generation, from its join to the next rebalance. False when it is to leave.
     async fn take_part(&mut self) -> Result<bool, String> {
         let joined = self.join().await?;
@@ -173,7 +132,7 @@ impl Own<'_> {
                 () = tokio::time::sleep_until(self.beat_at) => {}
             }
             while self.beat_at <= Instant::now() {
-                self.beat_at += HEARTBEAT;
+                self.beat_at += self.member.protocol.heartbeat();
             }
             let answer = self.connection.ask(BEAT, &request).await?;
             self.member.census.beats.fetch_add(1, Ordering::SeqCst);

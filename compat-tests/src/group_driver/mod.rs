@@ -1,8 +1,9 @@
 //! Many members of many groups, simulated over the wire: each has a connection of its own, joins, syncs, heartbeats and
 //! leaves as a client does, and reads nothing. What is measured is the coordinator.
 //!
-//! - `classic`: a member by the classic protocol (the one for [`Protocol`]'s next variant stands beside it)
-//! - `census`: which groups are stable: all of their members synced in one generation that has all of them
+//! - `classic`, `consumer`: a member by either protocol
+//! - `census`: which groups are stable: all of their members synced in one generation that has all of them (classic), or
+//!   each has one partition, and no two the same (consumer)
 //! - `wire`: a connection that asks one thing at a time
 //!
 //! All members run on one thread beside the caller's. Their heartbeats are spread over the interval, as those of members
@@ -10,18 +11,21 @@
 
 mod census;
 mod classic;
+mod consumer;
 mod wire;
 
 use census::{Census, Group};
+use kafka_protocol::messages::GroupId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
+use wire::Connection;
 
-/// Between two heartbeats: `heartbeat.interval.ms` of Kafka's clients.
-pub const HEARTBEAT: Duration = Duration::from_secs(3);
+/// The golden section: multiples of it, less their whole part, spread evenly however many they are.
+const SPREAD: f64 = 0.618_033_988_749_895;
 /// Connections that are being made at once: less than a listener's backlog.
 const CONNECTING_MAX: usize = 100;
 /// Between two looks.
@@ -32,6 +36,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 pub enum Protocol {
     /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup.
     Classic,
+    /// ConsumerGroupHeartbeat (KIP-848).
+    Consumer,
+}
+
+impl Protocol {
+    /// Between two heartbeats: `heartbeat.interval.ms` of Kafka's clients, and what brokers tell members by their
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub fn heartbeat(self) -> Duration {
+        match self {
+            Protocol::Classic => Duration::from_secs(3),
+            Protocol::Consumer => Duration::from_secs(5),
+        }
+    }
 }
 
 /// How many groups of how many members.
@@ -48,9 +65,13 @@ pub struct Shape {
 impl Shape {
     /// In words.
     pub fn words(&self) -> String {
-        match self.groups {
+        let words = match self.groups {
             1 => format!("one group of {} members", self.members),
             groups => format!("{groups} groups of {} members", self.members),
+        };
+        match self.protocol {
+            Protocol::Classic => words,
+            Protocol::Consumer => words + ", consumer protocol",
         }
     }
 
@@ -58,11 +79,17 @@ impl Shape {
     pub fn all(&self) -> usize {
         self.groups * self.members
     }
+
+    /// Connections, at most: one of each group joins before the one that leaves is gone.
+    pub fn connections(&self) -> usize {
+        self.all() + self.groups
+    }
 }
 
 /// What a member is made of.
 struct Member {
     bootstrap: String,
+    protocol: Protocol,
     topic: String,
     /// Partitions of the topic, which its leader assigns.
     partitions: i32,
@@ -74,6 +101,29 @@ struct Member {
     leave: Arc<Notify>,
     census: Arc<Census>,
     connecting: Arc<Semaphore>,
+}
+
+impl Member {
+    async fn connect(&self) -> Result<Connection, String> {
+        let _slot = self.connecting.acquire().await.map_err(|error| error.to_string())?;
+        Connection::open(&self.bootstrap).await
+    }
+
+    /// How long after it came its first heartbeat is due.
+    fn first_beat(&self) -> Duration {
+        self.protocol.heartbeat().mul_f64((self.seat as f64 * SPREAD).fract())
+    }
+
+    fn group_id(&self) -> GroupId {
+        GroupId(self.group.name.clone().into())
+    }
+
+    async fn run(&self) -> Result<(), String> {
+        match self.protocol {
+            Protocol::Classic => classic::run(self).await,
+            Protocol::Consumer => consumer::run(self).await,
+        }
+    }
 }
 
 /// The members of a shape.
@@ -118,6 +168,7 @@ impl Crowd {
         let leave = Arc::new(Notify::new());
         let member = Member {
             bootstrap: self.bootstrap.clone(),
+            protocol: self.shape.protocol,
             topic: self.topic.clone(),
             partitions: i32::try_from(self.shape.members).expect("a group has its bounds"),
             group: self.groups[group].clone(),
@@ -127,12 +178,8 @@ impl Crowd {
             census: self.census.clone(),
             connecting: self.connecting.clone(),
         };
-        let protocol = self.shape.protocol;
         let task = self.runtime.spawn(async move {
-            let done = match protocol {
-                Protocol::Classic => classic::run(&member).await,
-            };
-            if let Err(error) = done {
+            if let Err(error) = member.run().await {
                 member.census.fail(format!("member {number} of {}: {error}", member.group.name));
             }
         });

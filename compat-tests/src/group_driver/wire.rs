@@ -2,7 +2,8 @@
 
 use crate::raw_producer::enframe;
 use bytes::Bytes;
-use kafka_protocol::messages::ResponseHeader;
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, HeaderVersion, Request};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +13,26 @@ use tokio::net::TcpStream;
 const WAIT: Duration = Duration::from_secs(120);
 /// Largest answer that is believed, bytes.
 const ANSWER_BYTES_MAX: u32 = 16 << 20;
+
+/// The newest version of FindCoordinator.
+const FIND: i16 = 6;
+/// Before something is asked again: `retry.backoff.ms`.
+pub(super) const RETRY: Duration = Duration::from_millis(100);
+
+pub(super) fn error(code: i16) -> Option<ResponseError> {
+    ResponseError::try_from_code(code)
+}
+
+/// Whether the coordinator is to be asked again later.
+pub(super) fn is_passing(error: ResponseError) -> bool {
+    matches!(
+        error,
+        ResponseError::CoordinatorLoadInProgress
+            | ResponseError::CoordinatorNotAvailable
+            | ResponseError::NotCoordinator
+            | ResponseError::RebalanceInProgress
+    )
+}
 
 pub(super) struct Connection {
     stream: TcpStream,
@@ -23,6 +44,20 @@ impl Connection {
         let stream = TcpStream::connect(bootstrap).await.map_err(|error| format!("connect: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         Ok(Connection { stream, correlation: 0 })
+    }
+
+    /// Asks for the coordinator; there is one broker, so where it is says nothing new.
+    pub(super) async fn find(&mut self, group: &GroupId) -> Result<(), String> {
+        let request = FindCoordinatorRequest::default().with_key_type(0).with_coordinator_keys(vec![group.0.clone()]);
+        loop {
+            let answer = self.ask(FIND, &request).await?;
+            let code = answer.coordinators.first().map_or(answer.error_code, |found| found.error_code);
+            match error(code) {
+                None => return Ok(()),
+                Some(error) if is_passing(error) => tokio::time::sleep(RETRY).await,
+                Some(error) => return Err(format!("FindCoordinator: {error:?}")),
+            }
+        }
     }
 
     pub(super) async fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, String> {

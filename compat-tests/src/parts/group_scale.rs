@@ -5,7 +5,7 @@
 mod page;
 
 use crate::admin;
-use crate::group_driver::{Crowd, HEARTBEAT, Protocol, Shape};
+use crate::group_driver::{Crowd, Protocol, Shape};
 use crate::pair::Broker;
 use crate::parts::Context;
 use crate::report::Report;
@@ -14,17 +14,20 @@ use crate::side_by_side::systems::System;
 use std::path::Path;
 use std::time::Duration;
 
-/// What members subscribe to. No coordinator looks whether the partitions that a leader assigns are there.
+/// What members subscribe to. No coordinator looks whether the partitions that a leader of the classic protocol assigns
+/// are there; of the consumer protocol each member has one of its own.
 const TOPIC: (&str, i32) = ("scale", 10);
 /// What is measured by hand; CI runs a tenth.
 const MANY: Shape = Shape { groups: 1_000, members: 10, protocol: Protocol::Classic };
 const LARGE: Shape = Shape { groups: 1, members: 1_000, protocol: Protocol::Classic };
-const MANY_CI: Shape = Shape { groups: 100, ..MANY };
-const LARGE_CI: Shape = Shape { members: 100, ..LARGE };
+const SHAPES: [Shape; 4] =
+    [MANY, LARGE, Shape { protocol: Protocol::Consumer, ..MANY }, Shape { protocol: Protocol::Consumer, ..LARGE }];
 /// How long heartbeats are measured, in CI and by hand.
 const STEADY: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(30));
+/// Intervals of heartbeats in which members hear of what has changed before.
+const SETTLED_AFTER: u32 = 2;
 /// What a broker does before it is measured, so that Kafka has compiled its code paths.
-const WARM_UP: Shape = MANY_CI;
+const WARM_UP_GROUPS: usize = 100;
 const WARM_UP_FOR: Duration = Duration::from_secs(15);
 /// Rounds of a long run, each with fresh brokers; the order of the two alternates.
 const ROUNDS: usize = 3;
@@ -46,7 +49,8 @@ struct Figures {
     /// Resident memory before the members came, and with all of them, MiB.
     before_mib: f64,
     with_mib: f64,
-    /// From one leaving and one joining in each group until every group is stable again, and the CPU seconds of it.
+    /// From one leaving and one joining in each group until every group is stable again, and the CPU seconds of it; by the
+    /// consumer protocol those of the heartbeats in which the others hear of it, too.
     change_s: f64,
     change_cpu_s: f64,
 }
@@ -67,21 +71,35 @@ impl Figures {
     }
 }
 
-/// A tenth on Ottla alone in CI; all of it beside Kafka by hand.
+/// A tenth on Ottla alone in CI, all shapes at once; all of it beside Kafka by hand.
 pub fn part(report: &mut Report, context: &Context) {
-    if let Err(error) = enough_descriptors(context.size(MANY_CI, MANY)) {
+    let tenths = SHAPES.map(tenth);
+    let at_once = tenths.iter().map(Shape::connections).sum();
+    if let Err(error) = enough_descriptors(context.size(at_once, MANY.connections())) {
         return report.result("group scale: descriptors", Err(error));
     }
     if context.long {
         return beside_kafka(report, context);
     }
-    for shape in [MANY_CI, LARGE_CI] {
-        let measured = tempfile::tempdir().map_err(|error| error.to_string()).and_then(|dir| {
-            let mut broker = Broker::start(context, System::OttlaFsync, dir.path(), &[])?;
-            let figures = measure(&broker, shape, STEADY.0)?;
-            broker.stop().map(|()| figures.words())
-        });
+    let alone = |shape: Shape| {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut broker = Broker::start(context, System::OttlaFsync, dir.path(), &[])?;
+        let figures = measure(&broker, shape, STEADY.0)?;
+        broker.stop().map(|()| figures.words())
+    };
+    let measured = std::thread::scope(|scope| {
+        let runs = tenths.map(|shape| scope.spawn(move || alone(shape)));
+        runs.map(|run| run.join().unwrap_or_else(|_| Err("panicked".to_owned())))
+    });
+    for (shape, measured) in tenths.iter().zip(measured) {
         report.result(format!("group scale: {}", shape.words()), measured);
+    }
+}
+
+fn tenth(shape: Shape) -> Shape {
+    match shape.groups {
+        1 => Shape { members: shape.members / 10, ..shape },
+        groups => Shape { groups: groups / 10, ..shape },
     }
 }
 
@@ -92,7 +110,7 @@ fn beside_kafka(report: &mut Report, context: &Context) {
         if round % 2 == 1 {
             systems.reverse();
         }
-        for (number, shape) in [MANY, LARGE].into_iter().enumerate() {
+        for (number, shape) in SHAPES.into_iter().enumerate() {
             for system in systems {
                 let measured = warmed_up(context, system, shape);
                 let words = measured.as_ref().map(Figures::words).map_err(Clone::clone);
@@ -102,7 +120,7 @@ fn beside_kafka(report: &mut Report, context: &Context) {
         }
     }
     let page = context.root.join("../docs/group-scale.md");
-    let table = page::table(&[MANY, LARGE], &rounds);
+    let table = page::table(&SHAPES, &rounds);
     crate::report::say(&table);
     if context.write_docs {
         report.result("group scale: the page", page::write(&page, &table));
@@ -112,8 +130,9 @@ fn beside_kafka(report: &mut Report, context: &Context) {
 fn warmed_up(context: &Context, system: System, shape: Shape) -> Result<Figures, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut broker = Broker::start(context, system, dir.path(), &[])?;
-    create_topic(&broker)?;
-    let crowd = Crowd::join(&broker.bootstrap()?, WARM_UP, TOPIC.0, "warm-up")?;
+    create_topic(&broker, TOPIC)?;
+    let warm_up = Shape { groups: WARM_UP_GROUPS, protocol: shape.protocol, ..MANY };
+    let crowd = Crowd::join(&broker.bootstrap()?, warm_up, TOPIC.0, "warm-up")?;
     crowd.until_stable(WITHIN)?;
     crowd.beat(WARM_UP_FOR)?;
     crowd.leave(WITHIN)?;
@@ -121,26 +140,31 @@ fn warmed_up(context: &Context, system: System, shape: Shape) -> Result<Figures,
     broker.stop().map(|()| figures)
 }
 
-fn create_topic(broker: &Broker) -> Result<(), String> {
-    match admin::create_topic(&broker.bootstrap()?, TOPIC.0, TOPIC.1, &[]) {
+fn create_topic(broker: &Broker, (name, partitions): (&str, i32)) -> Result<(), String> {
+    match admin::create_topic(&broker.bootstrap()?, name, partitions, &[]) {
         Err(error) if !error.contains("TopicAlreadyExists") => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 fn measure(broker: &Broker, shape: Shape, steady: Duration) -> Result<Figures, String> {
-    create_topic(broker)?;
+    let topic = match shape.protocol {
+        Protocol::Classic => TOPIC,
+        Protocol::Consumer => ("one-each", i32::try_from(shape.members).expect("a group has its bounds")),
+    };
+    create_topic(broker, topic)?;
     let (bootstrap, pid, data) = (broker.bootstrap()?, broker.running()?.pid(), broker.data());
     let before_mib = meter::memory_mib(pid)?.0;
     let (crowd, join_cpu_s) = spent(pid, &data, || {
-        let crowd = Crowd::join(&bootstrap, shape, TOPIC.0, "scale")?;
+        let crowd = Crowd::join(&bootstrap, shape, topic.0, "scale")?;
         crowd.until_stable(WITHIN).map(|took| (crowd, took))
     })?;
     let (mut crowd, join) = crowd;
-    // the first heartbeats come within an interval; those that find the group anew are over then
-    crowd.beat(HEARTBEAT)?;
+    // the first heartbeats come within an interval; those that tell of what was new are over then
+    let interval = shape.protocol.heartbeat();
+    crowd.beat(interval * SETTLED_AFTER)?;
     let ((beats, told), cpu_s) = spent(pid, &data, || crowd.beat(steady))?;
-    let due = steady.as_secs_f64() / HEARTBEAT.as_secs_f64() * shape.all() as f64;
+    let due = steady.as_secs_f64() / interval.as_secs_f64() * shape.all() as f64;
     if told > 0 {
         return Err(format!("{told} of {beats} heartbeats told of a rebalance, and nobody came or went"));
     }
@@ -150,7 +174,12 @@ fn measure(broker: &Broker, shape: Shape, steady: Duration) -> Result<Figures, S
     let with_mib = meter::memory_mib(pid)?.0;
     let (change, change_cpu_s) = spent(pid, &data, || {
         crowd.replace_one();
-        crowd.until_stable(WITHIN)
+        let took = crowd.until_stable(WITHIN)?;
+        if shape.protocol == Protocol::Consumer {
+            // the others go on meanwhile, and hear of the new epoch after that
+            crowd.beat(interval * SETTLED_AFTER)?;
+        }
+        Ok(took)
     })?;
     crowd.leave(WITHIN)?;
     Ok(Figures {
@@ -171,13 +200,12 @@ fn spent<T>(pid: u32, data: &Path, work: impl FnOnce() -> Result<T, String>) -> 
     Ok((done, Meter::read(pid, data)?.since(&before).broker_cpu_s))
 }
 
-fn enough_descriptors(shape: Shape) -> Result<(), String> {
+fn enough_descriptors(connections: usize) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
     let limit = Rlimit { current: now.maximum, maximum: now.maximum };
     setrlimit(Resource::Nofile, limit).map_err(|error| error.to_string())?;
     let most = now.maximum.unwrap_or(u64::MAX);
-    // one of each group joins before the one that leaves is gone
-    let needed = (shape.all() + shape.groups) as u64 + DESCRIPTORS_SPARE;
+    let needed = connections as u64 + DESCRIPTORS_SPARE;
     if needed <= most { Ok(()) } else { Err(format!("a process may open {most} descriptors, {needed} are needed")) }
 }

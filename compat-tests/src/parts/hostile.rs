@@ -1,13 +1,16 @@
 //! Hostile frames: mutated valid frames, array bombs, claims without bytes, slow announcers, members of groups.
 //! Throughout, the process stays up, its memory stays within its budget and another client is served.
 
+mod consumers;
 mod groups;
 
 use crate::broker::{Ottla, Setup};
+use crate::pair::Broker;
 use crate::parts::Context;
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::schema::{self, Schema};
+use crate::side_by_side::systems::System;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -56,12 +59,13 @@ pub fn part(report: &mut Report, context: &Context) {
     };
     let sizes = context.size(ci, long);
     // by the name under which a seed that failed is kept; what draws no chance runs once
-    let attacks: [(&str, Option<&str>, Attack); 6] = [
+    let attacks: [(&str, Option<&str>, Attack); 7] = [
         ("mutated frames", Some("hostile-mutated"), mutated),
         ("array bombs on one connection", None, bombs),
         ("claims without bytes", None, claims),
         ("array bombs on 500 connections", Some("hostile-bombs"), bombs_on_many),
         ("members of groups", None, groups::attack),
+        ("members of groups by the consumer protocol", None, consumers::attack),
         ("500 connections announce 100 MiB and send a byte a second", None, announcers),
     ];
     for (name, kept, attack) in attacks {
@@ -70,6 +74,17 @@ pub fn part(report: &mut Report, context: &Context) {
             report.result(name, under_watch(&context.binary, &sizes, seed, attack));
         }
     }
+    if context.long {
+        report.result("members of groups by the consumer protocol: Apache Kafka's answers", ask_kafka(context));
+    }
+}
+
+/// The same questions, that Ottla's answers are known to be Kafka's.
+fn ask_kafka(context: &Context) -> Result<String, String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let kafka = Broker::start(context, System::Kafka, dir.path(), &[])?;
+    consumers::prepare(&kafka.bootstrap()?)?;
+    consumers::say(&kafka.bootstrap()?, consumers::Whose::Kafka).map(|asked| format!("{asked} questions"))
 }
 
 type Attack = fn(&str, &Sizes, u64) -> Result<String, String>;
@@ -79,6 +94,7 @@ fn under_watch(binary: &Path, sizes: &Sizes, seed: u64, attack: Attack) -> Resul
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let budget = BUDGET_BYTES.to_string();
     let setup = Setup::new(binary, &dir.path().join("data")).with("ottla.request.memory.bytes", &budget);
+    let setup = setup.with("group.consumer.max.size", &consumers::SIZE_MAX.to_string());
     let mut broker = setup.start()?;
     let idle = broker.memory().0;
     let descriptors = broker.descriptors();

@@ -63,6 +63,8 @@ pub(super) struct Group {
     /// never goes back.
     pub(super) assigned_at: Option<Duration>,
     pub(super) resolved_at: Option<(Duration, u64)>,
+    /// The expressions whose turn has yet to come since then, and whether what is found is kept, even if nothing changed.
+    pub(super) unresolved: BTreeMap<Name, bool>,
     /// The epochs in which members are to give up partitions.
     pub(super) revoking: BTreeMap<Name, i32>,
     /// Members that were told to give up everything and to join anew, and did not yet. Not kept: after a start nobody is.
@@ -94,6 +96,7 @@ impl Group {
             checked: None,
             assigned_at: None,
             resolved_at: None,
+            unresolved: BTreeMap::new(),
             revoking: BTreeMap::new(),
             fenced: BTreeSet::new(),
         }

@@ -4,7 +4,7 @@ use super::Settings;
 use super::assign::Spec;
 use super::group::{Group, names_bytes};
 use super::reconcile::Reconcile;
-use super::regex::{EXPRESSIONS_MAX, Expression};
+use super::regex::{EXPRESSIONS_MAX, Expression, RESOLVED_AT_ONCE};
 use super::{Alarm, AlarmKind, topics};
 use crate::base::Timestamp;
 use crate::coordinator::machine::Moment;
@@ -95,31 +95,49 @@ impl Step<'_> {
                 (seen != version && now >= at + RESOLVE_PAUSE, now >= at + self.settings.regex_refresh_interval)
             }
         };
-        let wanted: Vec<Name> = self.group.expressions.keys().cloned().collect();
-        for regex in &wanted {
-            let before = self.group.regexes.get(regex);
-            if before.is_some() && !stale && !due {
-                continue;
-            }
-            // One that came from elsewhere may not be known here: it matches nothing.
-            let topics = Expression::new(regex).map(|regex| regex.topics(self.image)).unwrap_or_default();
-            let (bytes, old) = (names_bytes(&topics), before.map_or(0, |before| names_bytes(&before.topics)));
-            let in_all = self.group.resolved_bytes - old + bytes;
-            if bytes > self.settings.record_bytes_max || in_all > self.settings.said_bytes_max {
-                // More topics than a record, or a group, can hold: the old ones stay.
-                continue;
-            }
-            let same = before.is_some_and(|before| before.topics == topics);
-            changed |= !same;
-            if !same || due {
-                let version = i64::try_from(version).unwrap_or(i64::MAX);
-                self.keep_regex(regex, Some(RegexValue { topics, version, timestamp: self.now.wall }));
-            }
-        }
         if stale || due {
             self.group.resolved_at = Some((now, version));
+            self.group.unresolved = self.group.expressions.keys().map(|regex| (regex.clone(), due)).collect();
+        }
+        let new = self.group.expressions.keys().filter(|regex| !self.group.regexes.contains_key(*regex));
+        let new: Vec<Name> = new.cloned().collect();
+        for regex in &new {
+            self.group.unresolved.remove(regex);
+            changed |= self.resolve_one(regex, false);
+        }
+        for _ in 0..RESOLVED_AT_ONCE {
+            let Some((regex, due)) = self.group.unresolved.pop_first() else { break };
+            if self.group.expressions.contains_key(&regex) {
+                changed |= self.resolve_one(&regex, due);
+            }
         }
         changed
+    }
+
+    /// Looks for the topics of an expression. Whether they have changed. `keeps`: whether that is kept, even if not.
+    fn resolve_one(&mut self, regex: &Name, keeps: bool) -> bool {
+        let before = self.group.regexes.get(regex).map(|before| &before.topics);
+        let others = self.group.resolved_bytes - before.map_or(0, names_bytes);
+        let fits = |topics: &BTreeSet<Name>| {
+            let bytes = names_bytes(topics);
+            bytes <= self.settings.record_bytes_max && others + bytes <= self.settings.said_bytes_max
+        };
+        let topics = match Expression::new(regex) {
+            // One that came from elsewhere may not be known here: it matches nothing.
+            Err(_) => BTreeSet::new(),
+            Ok(known) => match (known.topics(self.image), before) {
+                (Ok(topics), _) if fits(&topics) => topics,
+                // Too hard to find, or more topics than a record, or a group, can hold: the old ones stay.
+                (Ok(_) | Err(_), Some(_)) => return false,
+                (Ok(_) | Err(_), None) => BTreeSet::new(),
+            },
+        };
+        let same = before == Some(&topics);
+        if !same || keeps {
+            let version = i64::try_from(self.image.version()).unwrap_or(i64::MAX);
+            self.keep_regex(regex, Some(RegexValue { topics, version, timestamp: self.now.wall }));
+        }
+        !same
     }
 
     /// Before the first command after a start nobody has said which topics there are.
@@ -294,7 +312,7 @@ pub(super) fn check_said(
         && !group.expressions.contains_key(regex)
     {
         // Told first of what it can do something about.
-        let bytes = names_bytes(&Expression::new(regex)?.topics(image));
+        let bytes = names_bytes(&Expression::new(regex)?.topics(image)?);
         let in_all = group.resolved_bytes + bytes;
         let too_many = bytes > settings.record_bytes_max || in_all > settings.said_bytes_max;
         if too_many || group.expressions.len() >= EXPRESSIONS_MAX {

@@ -56,7 +56,8 @@ fn row(name: &str, digits: usize, pick: Pick, rounds: &[&Measured]) -> String {
     let (kafka, ottla) = (of(System::Kafka), of(System::OttlaFsync));
     let ratio = |(round, ottla): &(usize, f64)| {
         let (_, kafka) = kafka.iter().find(|(other, _)| other == round)?;
-        (*kafka > 0.0).then(|| ottla / kafka)
+        // of what is printed as nothing no ratio is taken
+        (kafka * 10f64.powi(digits as i32) >= 0.5).then(|| ottla / kafka)
     };
     let ratios = ottla.iter().filter_map(ratio).collect();
     let values = |all: &[(usize, f64)]| all.iter().map(|(_, value)| *value).collect::<Vec<_>>();
@@ -115,7 +116,6 @@ mod tests {
         let text = table(&[shape], &rounds);
         assert!(text.contains("### 2 groups of 3 members"), "{text}");
         assert!(text.contains("| 8.00 (4.00-8.00) | 8.00 (2.00-9.00) | 1.00 (0.50-1.00) |"), "{text}");
-        // of nothing no ratio is taken
         assert!(text.contains("| 0.00 (0.00-0.00) | 0.00 (0.00-0.00) | - |"), "{text}");
         assert!(table(&[shape], &[]).contains("| - | - | - |"));
     }

@@ -26,8 +26,9 @@ const SLACK: f64 = 10.0;
 /// Measured runs of each client on each broker. One more comes first, which is not counted: a broker has never seen a group then,
 /// and Kafka makes its internal topic.
 const RUNS: (usize, usize) = (3, 9);
-/// Who runs in CI.
-const CI: [&str; 2] = ["java", "rdkafka"];
+/// Who runs in CI, and by which protocol.
+const CI: [(&str, &str); 4] =
+    [("java", "classic"), ("rdkafka", "classic"), ("java", "consumer"), ("franz-go", "consumer")];
 /// A liveness bound for the first record.
 const WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -53,44 +54,66 @@ pub fn part(report: &mut Report, context: &Context) {
 }
 
 fn alive(report: &mut Report, context: &Context, ottla: &Broker, dir: &Path) {
-    for name in CI {
+    for (name, protocol) in CI {
         let times = || -> Result<Vec<f64>, String> {
-            let client = context.clients.named(name)?;
-            (0..RUNS.0).map(|run| once(context, ottla, client, dir, run)).collect()
+            let kind = Kind { client: context.clients.named(name)?, protocol };
+            (0..RUNS.0).map(|run| once(context, ottla, kind, dir, run)).collect()
         };
         let outcome = times().and_then(|times| {
             let words = format!("median {:.0} ms, target {TARGET_MS:.0} ms", median(&times));
             if median(&times) <= TARGET_MS * SLACK { Ok(words) } else { Err(words) }
         });
-        report.result(format!("{name}: first record of a new group"), outcome);
+        report.result(format!("{name}, {protocol} protocol: first record of a new group"), outcome);
     }
+}
+
+/// Who is measured.
+#[derive(Clone, Copy)]
+struct Kind<'a> {
+    client: &'a Client,
+    protocol: &'static str,
+}
+
+impl Kind<'_> {
+    fn words(self) -> String {
+        format!("{}, {} protocol", self.client.name, self.protocol)
+    }
+}
+
+/// All that join groups by the classic protocol, and those that know the consumer protocol by that too.
+fn kinds(context: &Context) -> Result<Vec<Kind<'_>>, String> {
+    let classic = context.clients.all.iter().filter(|client| client.groups).map(Ok);
+    let consumer = super::CONSUMER_CLIENTS.iter().map(|name| context.clients.named(name));
+    let of = |protocol| move |client: Result<_, String>| client.map(|client| Kind { client, protocol });
+    classic.map(of("classic")).chain(consumer.map(of("consumer"))).collect()
 }
 
 /// Round by round, client by client, the brokers in turn.
 fn beside_kafka(report: &mut Report, context: &Context, pair: &Pair, dir: &Path) -> Result<(), String> {
-    let clients: Vec<&Client> = context.clients.all.iter().filter(|client| client.groups).collect();
-    let mut times = BTreeMap::<(&str, bool), Vec<f64>>::new();
+    let kinds = kinds(context)?;
+    let mut times = BTreeMap::<(String, bool), Vec<f64>>::new();
     for run in 0..=RUNS.1 {
-        for client in &clients {
+        for kind in &kinds {
             let mut brokers = [&pair.kafka, &pair.ottla];
             if run % 2 == 1 {
                 brokers.reverse();
             }
             for broker in brokers {
-                let took = once(context, broker, client, dir, run);
-                let took = took.map_err(|error| format!("{} on {}: {error}", client.name, broker.name()))?;
+                let took = once(context, broker, *kind, dir, run);
+                let took = took.map_err(|error| format!("{} on {}: {error}", kind.words(), broker.name()))?;
                 if run > 0 {
-                    times.entry((client.name.as_str(), broker.is_kafka())).or_default().push(took);
+                    times.entry((kind.words(), broker.is_kafka())).or_default().push(took);
                 }
             }
         }
     }
-    let mut cells = BTreeMap::new();
-    for client in clients {
-        let of = |is_kafka| &times[&(client.name.as_str(), is_kafka)];
+    let mut cells = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for kind in kinds {
+        let of = |is_kafka| &times[&(kind.words(), is_kafka)];
         let (ottla, kafka) = (of(false), of(true));
-        report.note(format!("{}: first record of a new group", client.name), verdict(ottla, kafka));
-        cells.insert(client.title.clone(), format!("{:.0} ({:.0})", median(ottla), median(kafka)));
+        report.note(format!("{}: first record of a new group", kind.words()), verdict(ottla, kafka));
+        let cell = format!("{:.0} ({:.0})", median(ottla), median(kafka));
+        cells.entry(kind.protocol).or_default().insert(kind.client.title.clone(), cell);
     }
     if context.write_docs {
         let page = context.root.join("../docs/compatibility.md");
@@ -123,17 +146,18 @@ fn median(times: &[f64]) -> f64 {
 }
 
 /// A group that nobody had before, with one member.
-fn once(context: &Context, broker: &Broker, client: &Client, dir: &Path, run: usize) -> Result<f64, String> {
-    let (bootstrap, group) = (broker.bootstrap()?, format!("{}-{run}", client.name));
+fn once(context: &Context, broker: &Broker, kind: Kind<'_>, dir: &Path, run: usize) -> Result<f64, String> {
+    let (bootstrap, group) = (broker.bootstrap()?, format!("{}-{}-{run}", kind.client.name, kind.protocol));
     let joining = Joining {
         bootstrap: &bootstrap,
         topic: TOPIC,
         group: &group,
-        protocol: "classic",
+        protocol: kind.protocol,
         assignor: None,
         instance: None,
     };
-    let mut member = Member::start(&context.clients, client, &joining, dir, &format!("{}-{group}", broker.name()))?;
+    let mut member =
+        Member::start(&context.clients, kind.client, &joining, dir, &format!("{}-{group}", broker.name()))?;
     let begun = Instant::now();
     let took = loop {
         match member.first_ms() {

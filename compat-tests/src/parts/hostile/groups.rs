@@ -38,11 +38,11 @@ const HUGE: usize = 100 << 10;
 const TOPIC: &str = "hostile-groups";
 const PAUSE: Duration = Duration::from_millis(20);
 
-fn text(text: &str) -> StrBytes {
+pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-fn group(name: &str) -> GroupId {
+pub(super) fn group(name: &str) -> GroupId {
     GroupId(text(name))
 }
 
@@ -56,7 +56,7 @@ fn join(name: &str, metadata: &Bytes) -> JoinGroupRequest {
         .with_protocols(vec![protocol])
 }
 
-fn commit(
+pub(super) fn commit(
     name: &str,
     member: &str,
     generation: i32,
@@ -121,36 +121,37 @@ impl Member {
     }
 }
 
-fn expect(what: &str, code: i16, wanted: Option<ResponseError>) -> Result<(), String> {
+pub(super) fn expect(what: &str, code: i16, wanted: Option<ResponseError>) -> Result<(), String> {
     let wanted = wanted.map_or(0, |error| error.code());
     if code == wanted { Ok(()) } else { Err(format!("{what}: answered {code}, not {wanted}")) }
 }
 
-/// A member of a group that nobody attacks.
-struct Bystander {
+/// Somebody whom nobody attacks.
+pub(super) struct Bystander {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Duration, String>>,
 }
 
 impl Bystander {
-    fn start(bootstrap: &str) -> Result<Self, String> {
-        let mut member = Member::new(bootstrap, "bystander")?;
+    /// Does its work again and again.
+    pub(super) fn start(mut work: impl FnMut() -> Result<(), String> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut slowest = Duration::ZERO;
             while !stopped.load(Ordering::SeqCst) {
                 let begun = Instant::now();
-                member.is_well()?;
+                work()?;
                 slowest = slowest.max(begun.elapsed());
                 std::thread::sleep(PAUSE);
             }
             Ok(slowest)
         });
-        Ok(Bystander { stop, thread })
+        Bystander { stop, thread }
     }
 
-    fn stop(self) -> Result<Duration, String> {
+    /// How long its work took at most.
+    pub(super) fn stop(self) -> Result<Duration, String> {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().map_err(|_| "panicked".to_owned())?
     }
@@ -159,7 +160,8 @@ impl Bystander {
 /// All of it; how long the member of another group waited at most for a heartbeat and a commit.
 pub(super) fn attack(bootstrap: &str, sizes: &Sizes, _seed: u64) -> Result<String, String> {
     crate::admin::create_topic(bootstrap, TOPIC, 1, &[])?;
-    let bystander = Bystander::start(bootstrap)?;
+    let mut member = Member::new(bootstrap, "bystander")?;
+    let bystander = Bystander::start(move || member.is_well());
     let attacked = past(bootstrap)
         .and_then(|()| words(bootstrap))
         .and_then(|()| ids(bootstrap, sizes))
