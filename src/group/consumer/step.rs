@@ -66,7 +66,7 @@ impl Step<'_> {
         if !must && self.group.checked == Some(self.image.version()) {
             return;
         }
-        let hash = topics::hash(self.image, self.group.topics.keys());
+        let hash = self.group.topics_hash(self.image);
         if must || hash != self.group.hash {
             self.keep_epoch(self.group.epoch.saturating_add(1), hash);
         }
@@ -165,7 +165,7 @@ impl Step<'_> {
         if self.group.checked == Some(self.image.version()) {
             return false;
         }
-        let changed = topics::hash(self.image, self.group.topics.keys()) != self.group.hash;
+        let changed = self.group.topics_hash(self.image) != self.group.hash;
         if !changed {
             self.group.checked = Some(self.image.version());
         }
@@ -231,7 +231,7 @@ impl Step<'_> {
         }
         self.resolve();
         let known = self.knows_topics();
-        let hash = if known { topics::hash(self.image, self.group.topics.keys()) } else { self.group.hash };
+        let hash = if known { self.group.topics_hash(self.image) } else { self.group.hash };
         self.keep_epoch(self.group.epoch.saturating_add(1), hash);
         if self.group.members.is_empty() {
             // Nobody waits for the pause between two assignments of a group that begins anew.
