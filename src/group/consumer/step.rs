@@ -1,11 +1,10 @@
 //! One group under a step: with its timers, the settings, the moment, the topics, and what the step comes to.
 
-use super::Settings;
 use super::assign::Spec;
 use super::group::Group;
 use super::reconcile::Reconcile;
 use super::regex::{EXPRESSIONS_MAX, Expression};
-use super::{Alarm, AlarmKind, topics};
+use super::{Alarm, AlarmKind, Settings, Times, topics};
 use crate::base::Timestamp;
 use crate::coordinator::machine::Moment;
 use crate::group::GroupError;
@@ -27,6 +26,7 @@ const NAME_LENGTH_BYTES: usize = 2;
 
 pub(super) struct Step<'a> {
     pub(super) settings: &'a Settings,
+    pub(super) times: Times,
     pub(super) timers: &'a mut Timers<Alarm>,
     pub(super) group: &'a mut Group,
     pub(super) now: Moment,
@@ -147,7 +147,7 @@ impl Step<'_> {
 
     /// Whether the last target is too young for another one.
     fn is_early(&self) -> bool {
-        let early = |at: Duration| self.now.monotonic < at + self.settings.assignment_interval;
+        let early = |at: Duration| self.now.monotonic < at + self.times.assignment_interval;
         self.group.assigned_at.is_some_and(early)
     }
 
@@ -278,7 +278,7 @@ impl Step<'_> {
     /// The session of a member begins anew.
     pub(super) fn begin_session(&mut self, id: &Name) {
         let classic = self.group.members.get(id).and_then(|member| member.said.classic.as_ref());
-        let timeout = classic.map_or(self.settings.session_timeout, |classic| millis(classic.session_timeout_ms));
+        let timeout = classic.map_or(self.times.session_timeout, |classic| millis(classic.session_timeout_ms));
         self.set(Alarm::session(&self.group.name, id), timeout);
     }
 }

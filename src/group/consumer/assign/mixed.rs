@@ -25,9 +25,9 @@ struct Shares<'a> {
     /// Who has each partition of each topic.
     owners: Vec<Vec<u32>>,
     /// The members with each wish.
-    wishing: Vec<Vec<u32>>,
+    wishing: Lists,
     /// The wishes that each topic is part of.
-    wished: Vec<Vec<u32>>,
+    wished: Lists,
     /// Who may get a partition of the topic at hand, kept for its room.
     least: Vec<Reverse<Load>>,
 }
@@ -52,14 +52,12 @@ pub(super) fn assign(spec: &Spec<'_>) -> BTreeMap<Name, Target> {
 impl<'a> Shares<'a> {
     /// Everybody keeps what it had and wants still.
     fn keeping(spec: &'a Spec<'a>) -> Shares<'a> {
-        let mut wishing = vec![Vec::new(); spec.wishes.len()];
-        let mut wished = vec![Vec::new(); spec.topics.len()];
-        for (number, wish) in (0..).zip(&spec.wishes) {
-            wish.iter().for_each(|topic| wished[*topic as usize].push(number));
-        }
+        let topics = (0..).zip(&spec.wishes).flat_map(|(wish, topics)| topics.iter().map(move |topic| (*topic, wish)));
+        let wished = Lists::new(spec.topics.len(), topics);
+        let members = (0..).zip(spec.members.values()).map(|(at, member)| (member.wish as u32, at));
+        let wishing = Lists::new(spec.wishes.len(), members);
         let (mut owners, mut loads) = (spec.for_each_partition(FREE), vec![0; spec.members.len()]);
         for (at, member) in (0..).zip(spec.members.values()) {
-            wishing[member.wish].push(at);
             for (topic, partitions) in member.before.into_iter().flatten() {
                 let Some(place) = spec.place(*topic) else { continue };
                 let wants = u32::try_from(place).is_ok_and(|it| spec.wishes[member.wish].binary_search(&it).is_ok());
@@ -76,7 +74,7 @@ impl<'a> Shares<'a> {
     }
 
     fn subscribers(&self, topic: usize) -> impl Iterator<Item = u32> {
-        self.wished[topic].iter().flat_map(|wish| &self.wishing[*wish as usize]).copied()
+        self.wished.of(topic).iter().flat_map(|wish| self.wishing.of(*wish as usize)).copied()
     }
 
     fn load(&self, member: u32) -> Load {
@@ -85,10 +83,11 @@ impl<'a> Shares<'a> {
 
     /// Topics with the most partitions for each of those that want them first, then those that fewer want.
     fn topics_in_order(&self) -> Vec<usize> {
-        let members = |wish: &u32| self.wishing[*wish as usize].len() as i64;
-        let subscribers: Vec<i64> = self.wished.iter().map(|wishes| wishes.iter().map(members).sum()).collect();
+        let members: Vec<i64> = (0..self.spec.wishes.len()).map(|wish| self.wishing.of(wish).len() as i64).collect();
+        let wanting = |topic| self.wished.of(topic).iter().map(|wish| members[*wish as usize]).sum();
+        let subscribers: Vec<i64> = (0..self.spec.topics.len()).map(wanting).collect();
         let counts = |topic: usize| (i64::from(self.spec.topics[topic].1), subscribers[topic]);
-        let mut topics: Vec<usize> = (0..self.wished.len()).collect();
+        let mut topics: Vec<usize> = (0..self.spec.topics.len()).collect();
         topics.sort_by(|one, other| {
             let ((partitions, subscribers), (others, other_subscribers)) = (counts(*one), counts(*other));
             let by_share = (others * subscribers).cmp(&(partitions * other_subscribers));
@@ -176,5 +175,33 @@ impl<'a> Shares<'a> {
             }
         }
         self.spec.members.keys().map(|id| (*id).clone()).zip(targets).collect()
+    }
+}
+
+/// Lists of numbers, one behind the other.
+struct Lists {
+    /// Where each begins, and where the last ends.
+    starts: Vec<usize>,
+    items: Vec<u32>,
+}
+
+impl Lists {
+    /// So many lists of these: the list, and what is in it. Each list has them in their order.
+    fn new(lists: usize, items: impl Iterator<Item = (u32, u32)> + Clone) -> Lists {
+        let mut starts = vec![0; lists + 1];
+        items.clone().for_each(|(list, _)| starts[list as usize + 1] += 1);
+        for list in 0..lists {
+            starts[list + 1] += starts[list];
+        }
+        let (mut next, mut all) = (starts.clone(), vec![0; starts[lists]]);
+        for (list, item) in items {
+            all[next[list as usize]] = item;
+            next[list as usize] += 1;
+        }
+        Lists { starts, items: all }
+    }
+
+    fn of(&self, list: usize) -> &[u32] {
+        &self.items[self.starts[list]..self.starts[list + 1]]
     }
 }
