@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 /// `ConfigResource` types on the wire.
 pub(super) const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+pub(super) const BROKER: i8 = 4;
+pub(super) const BROKER_LOGGER: i8 = 8;
+pub(super) const CLIENT_METRICS: i8 = 16;
+pub(super) const GROUP: i8 = 32;
 
 /// Bytes of the name of a group with configuration of its own, at most. Kafka knows no limit; what is kept here is part of
 /// all metadata.

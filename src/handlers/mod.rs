@@ -46,6 +46,7 @@ mod groups;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod keyless;
+mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;

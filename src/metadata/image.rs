@@ -167,6 +167,11 @@ impl Image {
         self.group_configs.get(group).map_or(&NO_CONFIGS, |configs| configs)
     }
 
+    /// The groups with settings of their own, sorted by name.
+    pub fn configured_groups(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.group_configs.iter().map(|(group, _)| group)
+    }
+
     /// Finalised features by name. None is at level 0: that is said by leaving it out.
     pub fn features(&self) -> &BTreeMap<String, i16> {
         &self.features

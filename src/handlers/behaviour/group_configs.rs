@@ -10,7 +10,7 @@ use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::{
     AlterConfigsRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
 };
 
 /// A `ConfigResource` type.
@@ -150,4 +150,27 @@ async fn what_no_group_may_have_is_refused() {
     for group in ["", &long] {
         assert_eq!(describe(&broker, group).await.error_code, bad_request, "{group:.9}");
     }
+}
+
+#[tokio::test]
+async fn what_has_configuration_is_listed() {
+    let broker = Broker::with(&[]).await;
+    assert_eq!(alter(&broker, "g", SET, &[(HEARTBEAT, "9000")]).await.0, 0);
+    let listed = async |version: i16, types: &[i8]| {
+        let mut request = ListConfigResourcesRequest::default();
+        request.resource_types = types.to_vec();
+        let response = broker.call(version, &request).await;
+        let told = response.config_resources.iter().map(|one| (one.resource_type, one.resource_name.to_string()));
+        (response.error_code, told.collect::<Vec<_>>())
+    };
+    assert_eq!(listed(1, &[GROUP]).await, (0, vec![(GROUP, "g".to_owned())]));
+    assert_eq!(listed(1, &[GROUP, GROUP]).await.1.len(), 1);
+    let (code, all) = listed(1, &[]).await;
+    assert!(code == 0 && all.contains(&(GROUP, "g".to_owned())) && all.iter().any(|(kind, _)| *kind == 4), "{all:?}");
+    assert_eq!(listed(0, &[]).await, (0, vec![]), "there are no client metrics");
+    for unknown in [0, 1, 64, -1] {
+        assert_eq!(listed(1, &[GROUP, unknown]).await, (ErrorCode::UnsupportedVersion.code(), vec![]), "{unknown}");
+    }
+    assert_eq!(alter(&broker, "g", DELETE, &[(HEARTBEAT, "")]).await.0, 0);
+    assert_eq!(listed(1, &[GROUP]).await.1, []);
 }
