@@ -7,7 +7,7 @@ use crate::group::command::Name;
 use crate::group::consumer::group::Group;
 use crate::group::records::consumer::{ConsumerRecord, RegexValue, SubscriptionValue};
 use crate::metadata::{Change, Configs, Image};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -46,14 +46,21 @@ fn group(are_different: bool) -> Group {
     group
 }
 
+/// Times that each is tried: the best counts, for a machine that does other things too.
+const TRIES: usize = 3;
+
 /// The targets are made, and kept.
 #[allow(clippy::disallowed_methods)] // it measures
 fn assign(group: &mut Group, image: &Image, assignor: &str) -> Duration {
-    let begun = Instant::now();
-    let targets = Spec::of(group, image).assign(assignor);
-    let taken = begun.elapsed();
+    let mut best = Duration::MAX;
+    let mut targets = BTreeMap::new();
+    for _ in 0..TRIES {
+        let begun = Instant::now();
+        targets = Spec::of(group, image).assign(assignor);
+        best = best.min(begun.elapsed());
+    }
     group.targets.extend(targets);
-    taken
+    best
 }
 
 #[test]
