@@ -48,7 +48,6 @@ pub const ALL: &[Difference] = &[
         "INVALID_REQUEST names the mistake; Kafka answers UNKNOWN_SERVER_ERROR",
     ),
     known("AD-8 features", "", "a feature is advertised when it is whole"),
-    known("AD-8 config resources", "", "ListConfigResources comes with a later version"),
     known("AD-8 transactions", "", "transactions come with a later version"),
     known("AD-8 SCRAM users", "", "SASL comes with a later version"),
     known(

@@ -47,6 +47,7 @@ const ROWS: &str = "
 60 DescribeCluster 0-2 0: ops:z type:i8@1+ fenced:z@2+
 68 ConsumerGroupHeartbeat 0-1 0: group:s member:s epoch:i32 instance:?s rack:?s rebalance:i32 names:?[s] regex:?s@1+ assignor:?s owned:?[id:u parts:[i32]]
 69 ConsumerGroupDescribe 0-1 0: groups:[s] ops:z
+74 ListConfigResources 0-1 0: types:[i8]@1+
 75 DescribeTopicPartitions 0-0 0: topics:[name:s] limit:i32 cursor:?{name:s index:i32}
 ";
 

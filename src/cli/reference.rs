@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::settings::{Key, State, broker_keys, topic_keys, topic_synonyms};
+use crate::settings::{Key, State, broker_keys, group_keys, group_synonym, topic_keys, topic_synonyms};
 
 use super::exit::ExitCode;
 
@@ -22,6 +22,8 @@ pub fn configuration_reference() -> String {
     broker_table(&mut page, kafkas().filter(effective), false);
     page.push_str(TOPIC_KEYS);
     topic_table(&mut page);
+    page.push_str(GROUP_KEYS);
+    group_table(&mut page);
     page.push_str(REFUSED_KEYS);
     for key in kafkas().chain(topic_keys()) {
         if let State::Refused(why) = key.state {
@@ -57,6 +59,17 @@ fn topic_table(page: &mut String) {
         let doc = format!("{}{}", key.doc, state(key));
         let (kind, default, check) = (key.kind.to_string(), default(key), values(key));
         row(page, &[&code(key.name), &kind, &default, &check, &broker.join(", "), &doc]);
+    }
+}
+
+fn group_table(page: &mut String) {
+    page.push_str("| key | type | default | values | from the broker's | what it does |\n");
+    page.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    for key in group_keys() {
+        let broker = group_synonym(key.name).map(code).unwrap_or_default();
+        let doc = format!("{}{}", key.doc, state(key));
+        let (kind, default, check) = (key.kind.to_string(), default(key), values(key));
+        row(page, &[&code(key.name), &kind, &default, &check, &broker, &doc]);
     }
 }
 
@@ -110,6 +123,15 @@ const TOPIC_KEYS: &str = "
 ## Topic keys
 
 A topic without a value of its own takes the first of the broker's keys that has one.
+
+";
+
+const GROUP_KEYS: &str = "
+## Group keys
+
+Set with `kafka-configs --entity-type groups` for one group, whether there is one of that name or not,
+and in force from its members' next heartbeats on. A group without a value of its own takes the
+broker's. What a group may set lies between the broker's `group.*.min.*` and `group.*.max.*` keys.
 
 ";
 

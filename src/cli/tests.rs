@@ -120,7 +120,9 @@ fn the_configuration_page_is_the_tables() {
     let page = include_str!("../../docs/configuration.md");
     assert!(page == configuration_reference(), "docs/configuration.md is not what the code says");
     assert_eq!(ottla(&["generate", "config-docs"], &[]).1, page);
-    for key in crate::settings::broker_keys().iter().chain(crate::settings::topic_keys()) {
+    let (broker, topic, group) =
+        (crate::settings::broker_keys(), crate::settings::topic_keys(), crate::settings::group_keys());
+    for key in broker.iter().chain(topic).chain(group) {
         assert!(page.contains(&format!("| `{}` |", key.name)), "{} is missing", key.name);
     }
 }

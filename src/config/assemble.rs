@@ -306,8 +306,10 @@ fn strange_key(name: &str, origin: &Origin) -> Warning {
 fn setting(statics: &Statics, error: SettingError) -> ConfigError {
     let name = match &error {
         SettingError::Invalid { key, .. } | SettingError::Refused { key, .. } => key.as_str(),
-        SettingError::UnknownTopicKey(key) => key.as_str(),
+        SettingError::UnknownTopicKey(key) | SettingError::UnknownGroupKey(key) => key.as_str(),
+        SettingError::TooLong { key, .. } => key.as_str(),
         SettingError::Conflict { low: key, .. } | SettingError::Together { key, .. } => key,
+        SettingError::OutOfRange { key, .. } | SettingError::NotGreater { key, .. } => key,
     };
     let origin = origin(statics, name);
     let remedy = broker_key(name).map_or_else(|| "change it".to_owned(), |key| remedy(key, &origin));

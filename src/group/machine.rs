@@ -161,6 +161,7 @@ fn consumer_settings(settings: &GroupSettings) -> consumer::Settings {
         size_max: usize::try_from(settings.consumer_members_max).unwrap_or(usize::MAX),
         assignors: if assignors.is_empty() { own.assignors } else { assignors },
         assignment_interval: Duration::from_millis(settings.consumer_assignment_interval_ms),
+        limits: settings.consumer_limits.clone(),
         regex_refresh_interval: Duration::from_millis(settings.consumer_regex_refresh_interval_ms),
         record_bytes_max: GROUP_RECORD_BYTES_MAX,
         said_bytes_max: GROUP_MEMBER_BYTES_MAX,

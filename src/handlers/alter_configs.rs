@@ -4,10 +4,10 @@
 //! IncrementalAlterConfigs.
 
 use super::answer::{Outcome, done, first_error, text};
-use super::config_resources::{Refused, change, target};
+use super::config_resources::{Refused, Rules, change, target};
 use super::topics::Topics;
 use crate::base::NodeId;
-use crate::settings::{broker_replacement, topic_replacement};
+use crate::settings::{broker_replacement, group_replacement, topic_replacement};
 use crate::wire::requests::AlterConfigsRequest;
 use crate::wire::requests::configs::AlterConfigsResource;
 use crate::wire::{ErrorCode, RequestHeader, Str};
@@ -61,11 +61,12 @@ async fn replace(
         .iter()
         .map(|entry| (entry.name.to_string(), entry.value.map(|value| value.to_string())))
         .collect();
-    change(topics, node, target, validate_only, move |broker, _| {
+    change(topics, node, target, validate_only, move |rules, _| {
         let entries = entries.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
-        match broker {
-            None => topic_replacement(entries),
-            Some(target) => broker_replacement(target, entries),
+        match rules {
+            Rules::Topic => topic_replacement(entries),
+            Rules::Broker(target) => broker_replacement(target, entries),
+            Rules::Group => group_replacement(entries),
         }
     })
     .await

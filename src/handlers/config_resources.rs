@@ -6,7 +6,8 @@ use super::topics::Topics;
 use crate::base::NodeId;
 use crate::metadata::{Change, CommitError, Configs, Image, Refusal, Topic};
 use crate::settings::{
-    AlterError, BrokerTarget, Overrides, State, broker_key, check_broker_change, check_topic_change, topic_key,
+    AlterError, BrokerTarget, Overrides, State, broker_key, check_broker_change, check_group_change,
+    check_topic_change, group_key, topic_key,
 };
 use crate::wire::ErrorCode;
 use parking_lot::Mutex;
@@ -14,10 +15,14 @@ use std::sync::Arc;
 
 /// `ConfigResource` types on the wire.
 pub(super) const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+pub(super) const BROKER: i8 = 4;
+pub(super) const BROKER_LOGGER: i8 = 8;
+pub(super) const CLIENT_METRICS: i8 = 16;
+pub(super) const GROUP: i8 = 32;
+
+/// Bytes of the name of a group with configuration of its own, at most. Kafka knows no limit; what is kept here is part of
+/// all metadata.
+const GROUP_NAME_BYTES_MAX: usize = 1_024;
 
 /// A refusal, in Kafka's code and our words.
 pub(super) type Refused = (ErrorCode, String);
@@ -31,6 +36,19 @@ pub(super) enum ConfigTarget {
     Broker,
     /// All brokers.
     AllBrokers,
+    /// A group, whether there is one of that name or not.
+    Group(Arc<str>),
+}
+
+/// By whose rules values are altered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rules {
+    /// A topic's.
+    Topic,
+    /// A broker's, or those of all brokers.
+    Broker(BrokerTarget),
+    /// A group's.
+    Group,
 }
 
 /// Finds what a request speaks of.
@@ -52,7 +70,11 @@ pub(super) fn target(image: &Image, node: NodeId, kind: i8, name: &str) -> Resul
         },
         BROKER_LOGGER => invalid("Log levels can't be described or altered while the broker runs.".to_string()),
         CLIENT_METRICS => invalid("Client metrics are not collected by this broker.".to_string()),
-        GROUP => invalid("Groups have no configuration of their own on this broker.".to_string()),
+        GROUP if name.is_empty() => invalid("A group is named; there is no configuration for all groups.".to_string()),
+        GROUP if name.len() > GROUP_NAME_BYTES_MAX => {
+            invalid(format!("The name of a group with configuration has {GROUP_NAME_BYTES_MAX} bytes at most."))
+        }
+        GROUP => Ok(ConfigTarget::Group(name.into())),
         other => invalid(format!("Resource type {other} is unknown.")),
     }
 }
@@ -64,7 +86,7 @@ pub(super) async fn change(
     node: NodeId,
     target: ConfigTarget,
     validate_only: bool,
-    alter: impl Fn(Option<BrokerTarget>, &Overrides) -> Result<Overrides, AlterError> + Send + Sync + 'static,
+    alter: impl Fn(Rules, &Overrides) -> Result<Overrides, AlterError> + Send + Sync + 'static,
 ) -> Result<(), Refused> {
     let decide = {
         let (target, configs) = (target.clone(), topics.configs().clone());
@@ -72,7 +94,7 @@ pub(super) async fn change(
             Ok(match &target {
                 ConfigTarget::Topic(topic) => {
                     let topic = image.topic_by_id(topic.id).ok_or(AlterOrGone::Gone)?;
-                    let next = alter(None, &topic.configs)?;
+                    let next = alter(Rules::Topic, &topic.configs)?;
                     check_topic_change(&configs.layers(image), &next)?;
                     let (set, delete) = difference(&topic.configs, next);
                     vec![Change::SetTopicConfigs { id: topic.id, set, delete }]
@@ -81,10 +103,17 @@ pub(super) async fn change(
                     let one = matches!(target, ConfigTarget::Broker);
                     let (owner, kind) = if one { (Some(node), BrokerTarget::One) } else { (None, BrokerTarget::All) };
                     let current = image.broker_configs(owner);
-                    let next = alter(Some(kind), current)?;
+                    let next = alter(Rules::Broker(kind), current)?;
                     check_broker_change(&configs.layers(image), kind, &next)?;
                     let (set, delete) = difference(current, next);
                     vec![Change::SetBrokerConfigs { node: owner, set, delete }]
+                }
+                ConfigTarget::Group(group) => {
+                    let current = image.group_configs(group);
+                    let next = alter(Rules::Group, current)?;
+                    check_group_change(&configs.layers(image), &next)?;
+                    let (set, delete) = difference(current, next);
+                    vec![Change::SetGroupConfigs { group: group.clone(), set, delete }]
                 }
             })
         }
@@ -114,6 +143,8 @@ pub(super) async fn change(
     match target {
         ConfigTarget::Topic(topic) => topics.spread_settings(topic.id),
         ConfigTarget::Broker | ConfigTarget::AllBrokers => topics.spread_broker_settings(),
+        // Its coordinator looks at the metadata at each request.
+        ConfigTarget::Group(_) => {}
     }
     Ok(())
 }
@@ -152,6 +183,7 @@ fn warn_of_no_effect(change: &Change) {
     let (set, find): (&Configs, fn(&str) -> Option<&'static crate::settings::Key>) = match change {
         Change::SetTopicConfigs { set, .. } => (set, topic_key),
         Change::SetBrokerConfigs { set, .. } => (set, broker_key),
+        Change::SetGroupConfigs { set, .. } => (set, group_key),
         Change::FoundCluster { .. }
         | Change::CreateTopic { .. }
         | Change::DeleteTopic { .. }

@@ -2,6 +2,7 @@
 //!
 //! - AD-1: every key of a topic or broker with value, source, default and synonyms.
 //! - AD-2: sources are exact; a value that a topic inherits is not its own.
+//! - A group has configuration whether there is one of that name or not.
 //! - A broker is named by its id, or by "" for what was altered for all brokers.
 //! - A resource takes six bytes to ask for and up to a hundred thousand to tell, so the answer has a bound: what is beyond
 //!   it gets INVALID_REQUEST.
@@ -84,6 +85,7 @@ fn describe(
         ConfigTarget::Topic(topic) => layers.describe_topic(&topic.configs),
         ConfigTarget::Broker => layers.describe_broker(),
         ConfigTarget::AllBrokers => layers.describe_cluster(),
+        ConfigTarget::Group(group) => layers.describe_group(image.group_configs(&group)),
     })
 }
 

@@ -6,10 +6,10 @@
 
 use super::alter_configs::twice;
 use super::answer::{Outcome, done, first_error, text};
-use super::config_resources::{Refused, change, target};
+use super::config_resources::{Refused, Rules, change, target};
 use super::topics::Topics;
 use crate::base::NodeId;
-use crate::settings::{Change, Op, broker_changes, topic_changes};
+use crate::settings::{Change, Op, broker_changes, group_changes, topic_changes};
 use crate::wire::requests::IncrementalAlterConfigsRequest;
 use crate::wire::requests::configs::IncrementalAlterConfigsResource;
 use crate::wire::{ErrorCode, RequestHeader, Str};
@@ -63,12 +63,13 @@ async fn alter(
         };
         asked.push((entry.name.to_string(), op, entry.value.map(|value| value.to_string())));
     }
-    change(topics, node, target, validate_only, move |broker, current| {
+    change(topics, node, target, validate_only, move |rules, current| {
         let changes: Vec<Change<'_>> =
             asked.iter().map(|(key, op, value)| Change { key, op: *op, value: value.as_deref() }).collect();
-        match broker {
-            None => topic_changes(current, &changes),
-            Some(target) => broker_changes(target, current, &changes),
+        match rules {
+            Rules::Topic => topic_changes(current, &changes),
+            Rules::Broker(target) => broker_changes(target, current, &changes),
+            Rules::Group => group_changes(current, &changes),
         }
     })
     .await

@@ -7,7 +7,8 @@
 //! - Cluster: [`api_versions`], [`metadata`], [`describe_cluster`], [`describe_topic_partitions`], [`describe_log_dirs`],
 //!   [`find_coordinator`], [`describe_quorum`], [`list_partition_reassignments`], [`describe_client_quotas`], [`acls`].
 //! - Changes: [`create_topics`], [`delete_topics`], [`create_partitions`], [`delete_records`], [`describe_configs`], [`alter_configs`],
-//!   [`incremental_alter_configs`] (the three over [`config_resources`]), [`update_features`] (over [`features`]).
+//!   [`incremental_alter_configs`] (the three over [`config_resources`]), [`list_config_resources`], [`update_features`] (over
+//!   [`features`]).
 //! - What they share: [`topics`], [`configs`], [`producer_ids`], [`whereabouts`], [`topic_name`], [`epochs`]; [`errors`] and
 //!   [`answer`], the ways back to the wire.
 //!
@@ -46,6 +47,7 @@ mod groups;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod keyless;
+mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;

@@ -16,8 +16,9 @@ use super::whereabouts::Whereabouts;
 use super::{
     acls, alter_configs, api_versions, call, create_partitions, create_topics, delete_records, delete_topics,
     describe_client_quotas, describe_cluster, describe_configs, describe_log_dirs, describe_quorum,
-    describe_topic_partitions, features, find_coordinator, incremental_alter_configs, init_producer_id, list_offsets,
-    list_partition_reassignments, metadata, offset_for_leader_epoch, produce, update_features,
+    describe_topic_partitions, features, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_config_resources, list_offsets, list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
+    update_features,
 };
 use crate::base::Clock;
 use crate::metrics::Metrics;
@@ -117,6 +118,8 @@ impl Desk {
                 request.resources.len() > RESOURCES_HERE_MAX || brokers() > BROKERS_HERE_MAX
             }
             Request::CreateTopics(request) => request.topics.len() > CREATED_HERE_MAX,
+            // All topics, and all groups with configuration.
+            Request::ListConfigResources(_) => true,
             // What members said, what a group committed, how many groups there are: any of it may be megabytes.
             Request::DescribeGroups(_) | Request::ConsumerGroupDescribe(_) | Request::ListGroups(_) => true,
             Request::OffsetFetch(request) => {
@@ -159,6 +162,9 @@ impl Desk {
             }
             Request::DescribeCluster(request) => {
                 ready(metrics, &header, describe_cluster::answer(&image, place, peer, &header, &request))
+            }
+            Request::ListConfigResources(request) => {
+                ready(metrics, &header, list_config_resources::answer(&image, &header, &request))
             }
             Request::DescribeTopicPartitions(request) => {
                 ready(metrics, &header, describe_topic_partitions::answer(topics, node, &header, &request))
@@ -258,6 +264,7 @@ impl Desk {
             | Request::DescribeClientQuotas(_)
             | Request::DescribeQuorum(_)
             | Request::DescribeCluster(_)
+            | Request::ListConfigResources(_)
             | Request::DescribeTopicPartitions(_) => unreachable!("answered without waiting"),
             Request::OffsetCommit(_)
             | Request::OffsetFetch(_)

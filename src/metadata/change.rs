@@ -17,6 +17,9 @@ pub const PRODUCER_IDS_PER_BLOCK: i64 = 1_000;
 /// Most partitions of one topic. Above it Kafka's own tools give up, and an image must not claim what no log can hold.
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 1_000_000;
 
+/// Most groups with settings of their own: what is kept of them is part of every snapshot.
+pub const CONFIGURED_GROUPS_MAX: usize = 100_000;
+
 /// One step from an image to the next. Its form in a metadata object is docs/formats.md; names and fields are for ever.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -65,6 +68,17 @@ pub enum Change {
     SetBrokerConfigs {
         /// The broker, or `None` for the default of all brokers.
         node: Option<NodeId>,
+        /// New values by name.
+        #[serde(default, skip_serializing_if = "Configs::is_empty")]
+        set: Configs,
+        /// Names that go back to the default; removed before `set` is applied.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        delete: Vec<String>,
+    },
+    /// Changes the settings of a consumer group, whether there is one of that name or not.
+    SetGroupConfigs {
+        /// The group's name; the caller has checked it.
+        group: Arc<str>,
         /// New values by name.
         #[serde(default, skip_serializing_if = "Configs::is_empty")]
         set: Configs,

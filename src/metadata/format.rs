@@ -283,6 +283,8 @@ struct Snapshot {
     next_producer_id: i64,
     brokers: Vec<Broker>,
     broker_configs: Vec<NodeConfigs>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    group_configs: Vec<GroupConfigs>,
     features: Arc<BTreeMap<String, i16>>,
     last_writes: Vec<LastWrite>,
     topics: Vec<Arc<Topic>>,
@@ -292,6 +294,13 @@ struct Snapshot {
 #[serde(deny_unknown_fields)]
 struct NodeConfigs {
     node: Option<NodeId>,
+    configs: Arc<Configs>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupConfigs {
+    group: Arc<str>,
     configs: Arc<Configs>,
 }
 
@@ -305,6 +314,11 @@ pub fn encode_snapshot(image: &Image, nonce: u128, writer: NodeId) -> Bytes {
         brokers: image.brokers().cloned().collect(),
         broker_configs: broker_configs
             .map(|(node, configs)| NodeConfigs { node: *node, configs: configs.clone() })
+            .collect(),
+        group_configs: image
+            .group_configs
+            .iter()
+            .map(|(group, configs)| GroupConfigs { group: group.clone(), configs: configs.clone() })
             .collect(),
         features: image.features.clone(),
         last_writes: image.last_writes.values().copied().collect(),
@@ -329,6 +343,9 @@ pub fn decode_snapshot(number: u64, object: &[u8]) -> Result<Image, FormatError>
             last_writes: Arc::new(snapshot.last_writes.into_iter().map(|write| (write.node, write)).collect()),
             ..Image::default()
         };
+        for of in snapshot.group_configs {
+            image.group_configs.insert(of.group, of.configs);
+        }
         for topic in snapshot.topics {
             image.add_topic(Arc::unwrap_or_clone(topic))?;
         }

@@ -69,6 +69,7 @@ fn the_form_of_version_1_is_kept() {
         r#"{"set_topic_configs":{"id":"00000000-0000-0000-0000-000000000001","set":{"k":"v"},"delete":["d"]}}"#,
         r#"{"set_broker_configs":{"node":1,"set":{"k":"v"}}}"#,
         r#"{"set_broker_configs":{"node":null,"delete":["d"]}}"#,
+        r#"{"set_group_configs":{"group":"g","set":{"k":"v"}}}"#,
         r#"{"start_broker":{"node":1,"rack":"r"}}"#,
         r#"{"start_broker":{"node":1}}"#,
         r#"{"set_feature":{"name":"f","level":2}}"#,

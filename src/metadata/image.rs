@@ -1,6 +1,8 @@
 //! The state that the changes add up to, immutable and shared.
 
-use super::change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
+use super::change::{
+    CONFIGURED_GROUPS_MAX, Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal,
+};
 use super::sorted::SortedMap;
 use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,7 @@ pub struct Image {
     pub(super) colliding: SortedMap<String, Arc<str>>,
     pub(super) brokers: Arc<BTreeMap<NodeId, Broker>>,
     pub(super) broker_configs: Arc<BTreeMap<Option<NodeId>, Arc<Configs>>>,
+    pub(super) group_configs: SortedMap<Arc<str>, Arc<Configs>>,
     pub(super) features: Arc<BTreeMap<String, i16>>,
     pub(super) last_writes: Arc<BTreeMap<NodeId, LastWrite>>,
 }
@@ -159,6 +162,16 @@ impl Image {
         self.broker_configs.get(&node).map_or(&NO_CONFIGS, |configs| configs)
     }
 
+    /// Settings of one consumer group.
+    pub fn group_configs(&self, group: &str) -> &Configs {
+        self.group_configs.get(group).map_or(&NO_CONFIGS, |configs| configs)
+    }
+
+    /// The groups with settings of their own, sorted by name.
+    pub fn configured_groups(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.group_configs.iter().map(|(group, _)| group)
+    }
+
     /// Finalised features by name. None is at level 0: that is said by leaving it out.
     pub fn features(&self) -> &BTreeMap<String, i16> {
         &self.features
@@ -237,6 +250,7 @@ impl Image {
                 }
                 Ok(Outcome::Done)
             }
+            Change::SetGroupConfigs { group, set, delete } => self.edit_group(group, set, delete),
             Change::StartBroker { node, rack } => self.start_broker(*node, rack.clone()).map(Outcome::Started),
             Change::ReserveProducerIds { node: _ } => {
                 let first = self.next_producer_id;
@@ -253,6 +267,20 @@ impl Image {
                 Ok(Outcome::Done)
             }
         }
+    }
+
+    fn edit_group(&mut self, group: &Arc<str>, set: &Configs, delete: &[String]) -> Result<Outcome, Refusal> {
+        let mut configs = self.group_configs.get(&**group).cloned().unwrap_or_default();
+        if configs.is_empty() && self.group_configs.len() >= CONFIGURED_GROUPS_MAX {
+            return Err(Refusal::Exhausted { what: "room for another group with settings" });
+        }
+        edit(Arc::make_mut(&mut configs), set, delete);
+        if configs.is_empty() {
+            self.group_configs.remove(&**group);
+        } else {
+            self.group_configs.insert(group.clone(), configs);
+        }
+        Ok(Outcome::Done)
     }
 
     /// Puts a topic in place as it is; for creation and for snapshots.

@@ -122,17 +122,28 @@ fn the_small_things_are_kept() {
         set: configs(pairs),
         delete: delete.iter().map(|name| (*name).to_owned()).collect(),
     };
+    let in_group = |group: &str, pairs: &[(&str, &str)], delete: &[&str]| Change::SetGroupConfigs {
+        group: group.into(),
+        set: configs(pairs),
+        delete: delete.iter().map(|name| (*name).to_owned()).collect(),
+    };
     let mut image = image_of(&[
         set(node, &[("a", "1"), ("b", "2")], &[]),
         set(None, &[("a", "0")], &[]),
         set(node, &[], &["b"]),
         set(None, &[], &["a"]),
+        in_group("g", &[("a", "1"), ("b", "2")], &[]),
+        in_group("g", &[("b", "3")], &["a"]),
+        in_group("h", &[("a", "1")], &[]),
+        in_group("h", &[], &["a"]),
         Change::SetFeature { name: "f".into(), level: 2 },
         Change::SetFeature { name: "g".into(), level: 1 },
         Change::SetFeature { name: "g".into(), level: 0 },
     ]);
     assert_eq!(*image.broker_configs(node), configs(&[("a", "1")]));
     assert!(image.broker_configs(None).is_empty() && image.broker_configs(Some(NodeId(5))).is_empty());
+    assert_eq!(*image.group_configs("g"), configs(&[("b", "3")]));
+    assert_eq!((image.group_configs.len(), image.group_configs("h")), (1, &configs(&[])));
     assert_eq!(*image.features(), BTreeMap::from([("f".to_owned(), 2)]));
     let mut firsts = Vec::new();
     for _ in 0..3 {
@@ -166,6 +177,11 @@ pub(super) fn any_change() -> impl Strategy<Value = Change> {
         (topic(), configs(), names()).prop_map(|(id, set, delete)| Change::SetTopicConfigs { id, set, delete }),
         (proptest::option::of(node()), configs(), names()).prop_map(|(node, set, delete)| Change::SetBrokerConfigs {
             node,
+            set,
+            delete
+        }),
+        (name(), configs(), names()).prop_map(|(group, set, delete)| Change::SetGroupConfigs {
+            group: group.into(),
             set,
             delete
         }),

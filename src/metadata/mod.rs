@@ -33,6 +33,8 @@ mod late_tests;
 #[cfg(test)]
 mod log_tests;
 
-pub use change::{Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal};
+pub use change::{
+    CONFIGURED_GROUPS_MAX, Change, Configs, Outcome, PARTITIONS_PER_TOPIC_MAX, PRODUCER_IDS_PER_BLOCK, Refusal,
+};
 pub use image::{Broker, GROUP_VERSION, Image, Topic};
 pub use log::{CommitError, Committed, MetadataConfig, MetadataLog, Nonces, OpenError, SNAPSHOT_EVERY};

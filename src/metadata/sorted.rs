@@ -93,6 +93,11 @@ impl<K: Ord + Clone, V: Clone> SortedMap<K, V> {
         self.runs.iter().flat_map(|run| run.iter().map(|(_, value)| value))
     }
 
+    /// Keys with their values, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.runs.iter().flat_map(|run| run.iter().map(|(key, value)| (key, value)))
+    }
+
     /// The values whose keys are `first` or later, in order.
     pub(crate) fn values_from<'a, Q: Ord + ?Sized>(
         &'a self,

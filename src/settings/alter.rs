@@ -7,8 +7,9 @@
 //! may; topics take none.
 
 use super::broker::check_beyond_limits;
+use super::group::check_group;
 use super::key::{Key, Kind, Scope, State};
-use super::keys::{broker_key, topic_key};
+use super::keys::{broker_key, group_key, topic_key};
 use super::layers::Overrides;
 use super::value::{SettingError, Value};
 
@@ -143,6 +144,22 @@ pub fn topic_replacement<'a>(
     Ok(next)
 }
 
+/// A group's values after `IncrementalAlterConfigs`.
+pub fn group_changes(current: &Overrides, changes: &[Change<'_>]) -> Result<Overrides, AlterError> {
+    let next = apply(current, changes, group_key)?;
+    check_group(&next).map_err(AlterError::InvalidConfig)?;
+    Ok(next)
+}
+
+/// A group's values after `AlterConfigs`: these and no others.
+pub fn group_replacement<'a>(
+    entries: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> Result<Overrides, AlterError> {
+    let next = collect(entries)?;
+    check_group(&next).map_err(AlterError::InvalidConfig)?;
+    Ok(next)
+}
+
 /// A broker's, or all brokers', values after `IncrementalAlterConfigs`.
 pub fn broker_changes(
     target: BrokerTarget,
@@ -270,7 +287,7 @@ fn check_broker(target: BrokerTarget, name: &str, text: &str) -> Result<(), Alte
         return Err(AlterError::PerListenerOnly(name.to_owned()));
     }
     match (key.scope, target) {
-        (Scope::ReadOnly | Scope::Topic, _) => return Err(AlterError::ReadOnly(name.to_owned())),
+        (Scope::ReadOnly | Scope::Topic | Scope::Group, _) => return Err(AlterError::ReadOnly(name.to_owned())),
         (Scope::PerBroker, BrokerTarget::All) => {
             return Err(AlterError::PerBrokerOnly(name.to_owned()));
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::base::NodeId;
 
+use super::group::ConsumerLimits;
 use super::key::Key;
 use super::keys::broker_key;
 use super::layers::{Layers, Overrides};
@@ -115,6 +116,8 @@ pub struct GroupSettings {
     pub consumer_session_timeout_ms: u64,
     /// `group.consumer.heartbeat.interval.ms`
     pub consumer_heartbeat_interval_ms: u64,
+    /// What a consumer group may set for itself
+    pub consumer_limits: ConsumerLimits,
     /// `group.consumer.max.size`, at least 1
     pub consumer_members_max: u32,
     /// `group.consumer.assignors`: at least one
@@ -199,6 +202,14 @@ impl BrokerSettings {
                 members_max: read.size("group.max.size")?,
                 consumer_session_timeout_ms: read.long("group.consumer.session.timeout.ms")?,
                 consumer_heartbeat_interval_ms: read.long("group.consumer.heartbeat.interval.ms")?,
+                consumer_limits: ConsumerLimits {
+                    session_timeout_ms: read.long("group.consumer.min.session.timeout.ms")?
+                        ..=read.long("group.consumer.max.session.timeout.ms")?,
+                    heartbeat_interval_ms: read.long("group.consumer.min.heartbeat.interval.ms")?
+                        ..=read.long("group.consumer.max.heartbeat.interval.ms")?,
+                    assignment_interval_ms: read.long("group.consumer.min.assignment.interval.ms")?
+                        ..=read.long("group.consumer.max.assignment.interval.ms")?,
+                },
                 consumer_members_max: read.size("group.consumer.max.size")?,
                 consumer_assignors: read.list("group.consumer.assignors")?,
                 consumer_assignment_interval_ms: read.long("group.consumer.assignment.interval.ms")?,

@@ -134,6 +134,8 @@ pub enum Scope {
     ClusterWide,
     /// Of a topic, at any time.
     Topic,
+    /// Of a group, at any time.
+    Group,
 }
 
 impl fmt::Display for Scope {
@@ -143,6 +145,7 @@ impl fmt::Display for Scope {
             Scope::PerBroker => "per-broker",
             Scope::ClusterWide => "cluster-wide",
             Scope::Topic => "topic",
+            Scope::Group => "group",
         })
     }
 }

@@ -77,6 +77,8 @@ pub type Statics = BTreeMap<String, StaticValue>;
 pub enum Source {
     /// Set on the topic.
     DynamicTopicConfig,
+    /// Set on the group.
+    DynamicGroupConfig,
     /// Set on this broker while it ran.
     DynamicBrokerConfig,
     /// Set for all brokers while they ran.
@@ -92,6 +94,7 @@ impl Source {
     pub const fn wire(self) -> i8 {
         match self {
             Source::DynamicTopicConfig => 1,
+            Source::DynamicGroupConfig => 8,
             Source::DynamicBrokerConfig => 2,
             Source::DynamicDefaultBrokerConfig => 3,
             Source::StaticBrokerConfig => 4,
@@ -103,6 +106,7 @@ impl Source {
     pub const fn name(self) -> &'static str {
         match self {
             Source::DynamicTopicConfig => "DYNAMIC_TOPIC_CONFIG",
+            Source::DynamicGroupConfig => "DYNAMIC_GROUP_CONFIG",
             Source::DynamicBrokerConfig => "DYNAMIC_BROKER_CONFIG",
             Source::DynamicDefaultBrokerConfig => "DYNAMIC_DEFAULT_BROKER_CONFIG",
             Source::StaticBrokerConfig => "STATIC_BROKER_CONFIG",
@@ -286,7 +290,7 @@ impl<'a> Layers<'a> {
 
     /// Everything that has a say in a broker key, strongest first, from the first entry on that is
     /// of the key itself.
-    fn synonyms(&self, name: &str) -> Vec<Synonym> {
+    pub(super) fn synonyms(&self, name: &str) -> Vec<Synonym> {
         let group = broker_synonyms(name);
         let mut all = Vec::new();
         for layer in [(self.broker, Source::DynamicBrokerConfig), (self.cluster, Source::DynamicDefaultBrokerConfig)] {
@@ -311,7 +315,7 @@ fn synonym(name: &str, text: &str, source: Source) -> Synonym {
 }
 
 /// The value as it is shown; a text that does not fit is shown as it is.
-fn shown(key: &Key, text: Option<&str>) -> Option<String> {
+pub(super) fn shown(key: &Key, text: Option<&str>) -> Option<String> {
     if key.is_sensitive() {
         return None;
     }

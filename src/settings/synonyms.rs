@@ -65,6 +65,35 @@ pub fn topic_synonyms(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// The broker key that a group key falls back on; none for keys that only groups have.
+pub fn group_synonym(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "consumer.assignment.interval.ms" => "group.consumer.assignment.interval.ms",
+        "consumer.assignor.offload.enable" => "group.consumer.assignor.offload.enable",
+        "consumer.heartbeat.interval.ms" => "group.consumer.heartbeat.interval.ms",
+        "consumer.session.timeout.ms" => "group.consumer.session.timeout.ms",
+        "share.assignment.interval.ms" => "group.share.assignment.interval.ms",
+        "share.assignor.offload.enable" => "group.share.assignor.offload.enable",
+        "share.delivery.count.limit" => "group.share.delivery.count.limit",
+        "share.heartbeat.interval.ms" => "group.share.heartbeat.interval.ms",
+        "share.partition.max.record.locks" => "group.share.partition.max.record.locks",
+        "share.record.lock.duration.ms" => "group.share.record.lock.duration.ms",
+        "share.session.timeout.ms" => "group.share.session.timeout.ms",
+        "streams.acceptable.recovery.lag" => "group.streams.acceptable.recovery.lag",
+        "streams.assignment.interval.ms" => "group.streams.assignment.interval.ms",
+        "streams.assignor.name" => "group.streams.assignors",
+        "streams.assignor.offload.enable" => "group.streams.assignor.offload.enable",
+        "streams.heartbeat.interval.ms" => "group.streams.heartbeat.interval.ms",
+        "streams.initial.rebalance.delay.ms" => "group.streams.initial.rebalance.delay.ms",
+        "streams.num.standby.replicas" => "group.streams.num.standby.replicas",
+        "streams.num.warmup.replicas" => "group.streams.num.warmup.replicas",
+        "streams.rack.aware.assignment.tags" => "group.streams.rack.aware.assignment.tags",
+        "streams.session.timeout.ms" => "group.streams.session.timeout.ms",
+        "streams.task.offset.interval.ms" => "group.streams.task.offset.interval.ms",
+        _ => return None,
+    })
+}
+
 /// Milliseconds in one unit of a broker key that holds a time, by the end of its name.
 pub(super) fn unit_ms(name: &str) -> i64 {
     if name.ends_with(".hours") {

@@ -93,6 +93,35 @@ pub enum SettingError {
     /// No topic key has this name.
     #[error("Unknown topic config name: {0}")]
     UnknownTopicKey(String),
+    /// No group key has this name.
+    #[error("Unknown group config name: {0}")]
+    UnknownGroupKey(String),
+    /// A group's value is not within what this broker lets groups have.
+    #[error("{key} must be in the range {least} to {greatest} inclusive.")]
+    OutOfRange {
+        /// Name of the key.
+        key: &'static str,
+        /// Least value.
+        least: i64,
+        /// Greatest value.
+        greatest: i64,
+    },
+    /// A group's value must be greater than that of another key.
+    #[error("{key} must be greater than {other}")]
+    NotGreater {
+        /// Name of the key.
+        key: &'static str,
+        /// The other key.
+        other: &'static str,
+    },
+    /// Longer than any value has to be.
+    #[error("The value of {key} is longer than {bytes_max} bytes")]
+    TooLong {
+        /// Name of the key.
+        key: String,
+        /// How long it may be.
+        bytes_max: usize,
+    },
     /// Two values that are fine alone exclude each other.
     #[error("conflict topic config setting {low} ({low_value}) > {high} ({high_value})")]
     Conflict {
@@ -136,7 +165,10 @@ impl SettingError {
     pub fn keys(&self) -> Vec<&str> {
         match self {
             SettingError::Invalid { key, .. } | SettingError::Refused { key, .. } => vec![key],
-            SettingError::UnknownTopicKey(key) => vec![key],
+            SettingError::UnknownTopicKey(key) | SettingError::UnknownGroupKey(key) => vec![key],
+            SettingError::TooLong { key, .. } => vec![key],
+            SettingError::OutOfRange { key, .. } => vec![key],
+            SettingError::NotGreater { key, other } => vec![key, other],
             SettingError::Conflict { low, high, .. } => vec![low, high],
             SettingError::Together { key, other, .. } => vec![key, other],
         }

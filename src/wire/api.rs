@@ -49,6 +49,7 @@ macro_rules! apis {
             DescribeCluster = 60, DescribeClusterRequest, 0..=2, 0, 0, false;
             ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest, 0..=1, 0, 0, false;
             ConsumerGroupDescribe = 69, ConsumerGroupDescribeRequest, 0..=1, 0, 0, false;
+            ListConfigResources = 74, ListConfigResourcesRequest, 0..=1, 0, 0, false;
             DescribeTopicPartitions = 75, DescribeTopicPartitionsRequest, 0..=0, 0, 0, false;
         }
     };

@@ -1,9 +1,11 @@
 //! A group without its timers: what its records add up to (Kafka's `ConsumerGroup`).
 
 use super::member::Member;
+use super::topics;
 use crate::base::{Timestamp, TopicId};
 use crate::group::command::{ConsumerState, Name};
 use crate::group::records::consumer::{Assigned, ConsumerRecord, CurrentValue, RegexValue, State, Target};
+use crate::metadata::Image;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -57,6 +59,8 @@ pub(super) struct Group {
     pub(super) resolved_bytes: usize,
     /// Whether a record of it was ever applied.
     pub(super) is_kept: bool,
+    /// The hash of the topics that there are, and the version of the metadata that it is of; none since they changed.
+    hashed: Option<(u64, i64)>,
     /// The version of the metadata that the hash was last compared with.
     pub(super) checked: Option<u64>,
     /// When the target was last made, and the expressions last resolved, with the metadata's version; by the clock that
@@ -93,6 +97,7 @@ impl Group {
             said_bytes: 0,
             resolved_bytes: 0,
             is_kept: false,
+            hashed: None,
             checked: None,
             assigned_at: None,
             resolved_at: None,
@@ -128,18 +133,23 @@ impl Group {
             ConsumerRecord::Target { member, value: None, .. } => {
                 self.targets.remove(member);
             }
-            ConsumerRecord::Current { member, value, .. } => {
-                let said = self.take(member).map(|member| member.said);
-                match (said, value) {
-                    (None, None) => {}
-                    (said, value) => {
-                        let gone = CurrentValue { epoch: GONE, ..CurrentValue::default() };
-                        let current = value.clone().unwrap_or(gone);
-                        self.put(member.clone(), Member { said: said.unwrap_or_default(), current });
-                    }
-                }
-            }
+            ConsumerRecord::Current { member, value, .. } => self.have(member, value.as_ref()),
             ConsumerRecord::Regex { regex, value, .. } => self.resolve(regex, value.clone()),
+        }
+    }
+
+    /// Takes over what a member has. One that never said anything is known once it has something.
+    fn have(&mut self, id: &Name, value: Option<&CurrentValue>) {
+        let gone = CurrentValue { epoch: GONE, ..CurrentValue::default() };
+        let current = value.cloned().unwrap_or(gone);
+        match self.members.get_mut(id) {
+            Some(member) => {
+                let before = std::mem::replace(&mut member.current, current.clone());
+                self.disown(id, &before);
+                self.own(id, &current);
+            }
+            None if value.is_some() => self.put(id.clone(), Member { current, ..Member::default() }),
+            None => {}
         }
     }
 
@@ -149,7 +159,7 @@ impl Group {
             self.statics.insert(instance.clone(), id.clone());
         }
         for topic in &said.topics {
-            self.topics.entry(topic.clone()).or_default().by_name += 1;
+            self.subscribe(topic, |count| count.by_name += 1);
         }
         if let Some(regex) = said.expression() {
             *self.expressions.entry(regex.clone()).or_default() += 1;
@@ -164,10 +174,7 @@ impl Group {
             }
         }
         self.said_bytes += self.name.len() + id.len() + member.bytes();
-        for (topic, partitions) in member.current.assigned.iter().chain(&member.current.pending) {
-            let owners = self.owners.entry(*topic).or_default();
-            owners.extend(partitions.keys().map(|partition| (*partition, id.clone())));
-        }
+        self.own(&id, &member.current);
         self.members.insert(id, member);
     }
 
@@ -180,7 +187,7 @@ impl Group {
             self.statics.remove(instance);
         }
         for topic in &said.topics {
-            self.count(topic, |count| count.by_name = count.by_name.saturating_sub(1));
+            self.unsubscribe(topic, |count| count.by_name = count.by_name.saturating_sub(1));
         }
         if let Some(regex) = said.expression() {
             fewer(&mut self.expressions, regex);
@@ -195,7 +202,19 @@ impl Group {
             }
         }
         self.said_bytes -= self.name.len() + id.len() + member.bytes();
-        for (topic, partitions) in member.current.assigned.iter().chain(&member.current.pending) {
+        self.disown(id, &member.current);
+        Some(member)
+    }
+
+    fn own(&mut self, id: &Name, current: &CurrentValue) {
+        for (topic, partitions) in current.assigned.iter().chain(&current.pending) {
+            let owners = self.owners.entry(*topic).or_default();
+            owners.extend(partitions.keys().map(|partition| (*partition, id.clone())));
+        }
+    }
+
+    fn disown(&mut self, id: &Name, current: &CurrentValue) {
+        for (topic, partitions) in current.assigned.iter().chain(&current.pending) {
             let Some(owners) = self.owners.get_mut(topic) else { continue };
             for partition in partitions.keys() {
                 if owners.get(partition) == Some(id) {
@@ -206,14 +225,36 @@ impl Group {
                 self.owners.remove(topic);
             }
         }
-        Some(member)
     }
 
-    fn count(&mut self, topic: &Name, change: impl Fn(&mut Subscribers)) {
+    /// The hash of its topics as they are: kept, as most members that come and go change nothing of them.
+    pub(super) fn topics_hash(&mut self, image: &Image) -> i64 {
+        match self.hashed {
+            Some((version, hash)) if version == image.version() => hash,
+            _ => {
+                let hash = topics::hash(image, self.topics.keys());
+                self.hashed = Some((image.version(), hash));
+                hash
+            }
+        }
+    }
+
+    fn subscribe(&mut self, topic: &Name, change: impl Fn(&mut Subscribers)) {
+        match self.topics.get_mut(topic) {
+            Some(count) => change(count),
+            None => {
+                change(self.topics.entry(topic.clone()).or_default());
+                self.hashed = None;
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, topic: &Name, change: impl Fn(&mut Subscribers)) {
         let Some(count) = self.topics.get_mut(topic) else { return };
         change(count);
         if *count == Subscribers::default() {
             self.topics.remove(topic);
+            self.hashed = None;
         }
     }
 
@@ -221,13 +262,13 @@ impl Group {
         if let Some(before) = self.regexes.remove(regex) {
             self.resolved_bytes -= names_bytes(&before.topics);
             for topic in &before.topics {
-                self.count(topic, |count| count.by_regex = count.by_regex.saturating_sub(1));
+                self.unsubscribe(topic, |count| count.by_regex = count.by_regex.saturating_sub(1));
             }
         }
         if let Some(value) = value {
             self.resolved_bytes += names_bytes(&value.topics);
             for topic in &value.topics {
-                self.topics.entry(topic.clone()).or_default().by_regex += 1;
+                self.subscribe(topic, |count| count.by_regex += 1);
             }
             self.regexes.insert(regex.clone(), value);
         }

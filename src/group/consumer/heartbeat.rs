@@ -277,7 +277,7 @@ impl Step<'_> {
         ConsumerHeartbeatReply {
             member: request.member.clone(),
             epoch: current.epoch,
-            interval: self.settings.heartbeat_interval,
+            interval: self.times.heartbeat_interval,
             assignment: tells
                 .then(|| current.assigned.iter().map(|(topic, partitions)| (*topic, of(partitions))).collect()),
         }

@@ -39,7 +39,8 @@ use super::command::{ConsumerHeartbeat, ConsumerHeartbeatReply, Name};
 use super::records::consumer::{ConsumerRecord, State};
 use super::timers::{Round, Timers};
 use crate::coordinator::machine::Moment;
-use crate::metadata::Image;
+use crate::metadata::{Configs, Image};
+use crate::settings::{ConsumerLimits, ConsumerTimes};
 use group::Group;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub assignors: Vec<Name>,
     /// `group.consumer.assignment.interval.ms`.
     pub assignment_interval: Duration,
+    /// What a group may set of these for itself: KIP-848's `group.consumer.min.*` and `group.consumer.max.*`.
+    pub limits: ConsumerLimits,
     /// `group.consumer.regex.refresh.interval.ms`.
     pub regex_refresh_interval: Duration,
     /// The longest record that a member may need.
@@ -75,9 +78,49 @@ impl Default for Settings {
             size_max: i32::MAX as usize,
             assignors: assign::ASSIGNORS.map(Name::from).to_vec(),
             assignment_interval: Duration::from_secs(1),
+            limits: ConsumerLimits {
+                session_timeout_ms: 45_000..=60_000,
+                heartbeat_interval_ms: 5_000..=15_000,
+                assignment_interval_ms: 0..=15_000,
+            },
             regex_refresh_interval: Duration::from_secs(600),
             record_bytes_max: 1_000_000,
             said_bytes_max: 8 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// What one group goes by: with what it has of its own.
+    fn of_group(&self, group: &str, image: &Image) -> Times {
+        let own = image.group_configs(group);
+        let (session_timeout, heartbeat_interval) = (self.session_timeout, self.heartbeat_interval);
+        let times = Times { session_timeout, heartbeat_interval, assignment_interval: self.assignment_interval };
+        if own.is_empty() { times } else { times.with(own, &self.limits) }
+    }
+}
+
+/// Times that one group goes by, as in [`Settings`].
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    session_timeout: Duration,
+    heartbeat_interval: Duration,
+    assignment_interval: Duration,
+}
+
+impl Times {
+    fn with(self, own: &Configs, limits: &ConsumerLimits) -> Times {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let inherited = ConsumerTimes {
+            session_timeout_ms: ms(self.session_timeout),
+            heartbeat_interval_ms: ms(self.heartbeat_interval),
+            assignment_interval_ms: ms(self.assignment_interval),
+        };
+        let times = inherited.with(own, limits);
+        Times {
+            session_timeout: Duration::from_millis(times.session_timeout_ms),
+            heartbeat_interval: Duration::from_millis(times.heartbeat_interval_ms),
+            assignment_interval: Duration::from_millis(times.assignment_interval_ms),
         }
     }
 }
@@ -289,6 +332,7 @@ impl Groups {
 
     fn step<'a>(&'a mut self, group: &Name, now: Moment, image: &'a Image, out: &'a mut Out) -> Option<Step<'a>> {
         let group = self.groups.get_mut(group)?;
-        Some(Step { settings: &self.settings, timers: &mut self.timers, group, now, image, out })
+        let times = self.settings.of_group(&group.name, image);
+        Some(Step { settings: &self.settings, times, timers: &mut self.timers, group, now, image, out })
     }
 }

@@ -1,11 +1,10 @@
 //! One group under a step: with its timers, the settings, the moment, the topics, and what the step comes to.
 
-use super::Settings;
 use super::assign::Spec;
 use super::group::{Group, names_bytes};
 use super::reconcile::Reconcile;
 use super::regex::{EXPRESSIONS_MAX, Expression, RESOLVED_AT_ONCE};
-use super::{Alarm, AlarmKind, topics};
+use super::{Alarm, AlarmKind, Settings, Times, topics};
 use crate::base::Timestamp;
 use crate::coordinator::machine::Moment;
 use crate::group::GroupError;
@@ -16,6 +15,7 @@ use crate::group::records::consumer::{
 };
 use crate::group::timers::Timers;
 use crate::metadata::Image;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Least time between two looks for topics that match the expressions of one group.
@@ -23,6 +23,7 @@ const RESOLVE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Step<'a> {
     pub(super) settings: &'a Settings,
+    pub(super) times: Times,
     pub(super) timers: &'a mut Timers<Alarm>,
     pub(super) group: &'a mut Group,
     pub(super) now: Moment,
@@ -62,7 +63,7 @@ impl Step<'_> {
         if !must && self.group.checked == Some(self.image.version()) {
             return;
         }
-        let hash = topics::hash(self.image, self.group.topics.keys());
+        let hash = self.group.topics_hash(self.image);
         if must || hash != self.group.hash {
             self.keep_epoch(self.group.epoch.saturating_add(1), hash);
         }
@@ -163,7 +164,7 @@ impl Step<'_> {
 
     /// Whether the last target is too young for another one.
     fn is_early(&self) -> bool {
-        let early = |at: Duration| self.now.monotonic < at + self.settings.assignment_interval;
+        let early = |at: Duration| self.now.monotonic < at + self.times.assignment_interval;
         self.group.assigned_at.is_some_and(early)
     }
 
@@ -181,7 +182,7 @@ impl Step<'_> {
         if self.group.checked == Some(self.image.version()) {
             return false;
         }
-        let changed = topics::hash(self.image, self.group.topics.keys()) != self.group.hash;
+        let changed = self.group.topics_hash(self.image) != self.group.hash;
         if !changed {
             self.group.checked = Some(self.image.version());
         }
@@ -247,7 +248,7 @@ impl Step<'_> {
         }
         self.resolve();
         let known = self.knows_topics();
-        let hash = if known { topics::hash(self.image, self.group.topics.keys()) } else { self.group.hash };
+        let hash = if known { self.group.topics_hash(self.image) } else { self.group.hash };
         self.keep_epoch(self.group.epoch.saturating_add(1), hash);
         if self.group.members.is_empty() {
             // Nobody waits for the pause between two assignments of a group that begins anew.
@@ -295,7 +296,7 @@ impl Step<'_> {
     /// The session of a member begins anew.
     pub(super) fn begin_session(&mut self, id: &Name) {
         let classic = self.group.members.get(id).and_then(|member| member.said.classic.as_ref());
-        let timeout = classic.map_or(self.settings.session_timeout, |classic| millis(classic.session_timeout_ms));
+        let timeout = classic.map_or(self.times.session_timeout, |classic| millis(classic.session_timeout_ms));
         self.set(Alarm::session(&self.group.name, id), timeout);
     }
 }

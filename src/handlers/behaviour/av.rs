@@ -217,6 +217,7 @@ async fn av_10_floors_are_those_of_kafka_4() {
         (60, 0),
         (68, 0),
         (69, 0),
+        (74, 0),
         (75, 0),
     ];
     let broker = Broker::start().await;

@@ -11,6 +11,7 @@ mod dr;
 mod fe;
 mod fe_sessions;
 mod features;
+mod group_configs;
 mod group_topics;
 mod large;
 mod listed;

@@ -4,6 +4,7 @@
 //! passes its own check; the table agrees with `fixtures/` except for the list in the tests.
 
 mod cluster;
+mod group;
 mod groups;
 mod internal;
 mod log;
@@ -42,11 +43,20 @@ static TOPIC: LazyLock<Vec<Key>> = LazyLock::new(|| {
     keys
 });
 
+static GROUP: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mut keys = [group::KEYS, group::INTERNAL].concat();
+    keys.sort_by_key(|key| key.name);
+    keys
+});
+
 static BROKER_BY_NAME: LazyLock<HashMap<&'static str, &'static Key>> =
     LazyLock::new(|| BROKER.iter().map(|key| (key.name, key)).collect());
 
 static TOPIC_BY_NAME: LazyLock<HashMap<&'static str, &'static Key>> =
     LazyLock::new(|| TOPIC.iter().map(|key| (key.name, key)).collect());
+
+static GROUP_BY_NAME: LazyLock<HashMap<&'static str, &'static Key>> =
+    LazyLock::new(|| GROUP.iter().map(|key| (key.name, key)).collect());
 
 /// Every key of a broker, in order of names, internal ones and `ottla.*` included.
 pub fn broker_keys() -> &'static [Key] {
@@ -56,6 +66,11 @@ pub fn broker_keys() -> &'static [Key] {
 /// Every key of a topic, in order of names, internal ones included.
 pub fn topic_keys() -> &'static [Key] {
     &TOPIC
+}
+
+/// Every key of a group, in order of names, internal ones included.
+pub fn group_keys() -> &'static [Key] {
+    &GROUP
 }
 
 /// The broker's key of that name. `listener.name.NAME.key` and
@@ -70,6 +85,11 @@ pub fn broker_key(name: &str) -> Option<&'static Key> {
 /// The topic's key of that name.
 pub fn topic_key(name: &str) -> Option<&'static Key> {
     TOPIC_BY_NAME.get(name).copied()
+}
+
+/// The group's key of that name.
+pub fn group_key(name: &str) -> Option<&'static Key> {
+    GROUP_BY_NAME.get(name).copied()
 }
 
 /// Prefix of keys that hold for one listener only.

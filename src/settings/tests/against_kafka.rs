@@ -3,7 +3,10 @@
 
 use serde_json::Value as Json;
 
-use crate::settings::{Key, Scope, broker_keys, broker_synonyms, topic_keys, topic_synonyms};
+use crate::settings::{
+    Key, Layers, Overrides, Scope, Source, Statics, broker_keys, broker_synonyms, group_keys, group_synonym,
+    topic_keys, topic_synonyms,
+};
 
 const BROKER: &str = include_str!("../fixtures/kafka-4.4-broker.json");
 const TOPIC: &str = include_str!("../fixtures/kafka-4.4-topic.json");
@@ -95,6 +98,32 @@ fn topic_keys_agree_with_kafka() {
     assert_eq!(compare(TOPIC, topic_keys(), true), []);
 }
 
+/// The lines of `kafka-configs --describe --all --entity-type groups` of an Apache Kafka 4.4.0 node: key, value, source and
+/// name of the synonym that it comes from.
+#[test]
+fn groups_are_described_as_kafka_does() {
+    let (statics, none) = (Statics::new(), Overrides::new());
+    let layers = Layers { statics: &statics, cluster: &none, broker: &none };
+    let mut lines = String::new();
+    for key in layers.describe_group(&none) {
+        assert_eq!((key.source, key.read_only, key.sensitive), (Source::DefaultConfig, false, false), "{}", key.name);
+        let from = key.synonyms.iter().map(|one| {
+            let value = one.value.as_deref().unwrap_or("null");
+            format!("{}:{}={value}", one.source.name(), one.name)
+        });
+        let (value, from) = (key.value.unwrap_or_default(), from.collect::<Vec<_>>().join(", "));
+        lines += &format!("{}={value} {{{from}}}\n", key.name);
+    }
+    assert_eq!(lines, include_str!("../fixtures/kafka-4.4-group.txt"));
+    for key in group_keys() {
+        let broker = group_synonym(key.name).map(|name| broker_keys().iter().find(|key| key.name == name).expect(name));
+        // A list of assignors is behind one assignor.
+        if let Some(broker) = broker.filter(|broker| broker.name != "group.streams.assignors") {
+            assert_eq!((key.kind, key.default), (broker.kind, broker.default), "{}", key.name);
+        }
+    }
+}
+
 #[test]
 fn the_comparison_sees_planted_differences() {
     let mut keys = topic_keys().to_vec();
@@ -113,7 +142,7 @@ fn the_comparison_sees_planted_differences() {
 
 #[test]
 fn the_table_is_sound() {
-    for keys in [broker_keys(), topic_keys()] {
+    for keys in [broker_keys(), topic_keys(), group_keys()] {
         for pair in keys.windows(2) {
             assert!(pair[0].name < pair[1].name, "{} is there twice", pair[1].name);
         }
@@ -128,5 +157,6 @@ fn the_table_is_sound() {
         }
     }
     assert!(topic_keys().iter().all(|key| key.scope == Scope::Topic));
-    assert!(broker_keys().iter().all(|key| key.scope != Scope::Topic));
+    assert!(group_keys().iter().all(|key| key.scope == Scope::Group));
+    assert!(broker_keys().iter().all(|key| key.scope != Scope::Topic && key.scope != Scope::Group));
 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::settings::{
-    AlterError, BrokerTarget, Change, Op, Overrides, broker_changes, broker_replacement, topic_changes,
-    topic_replacement,
+    AlterError, BrokerTarget, Change, ConsumerLimits, ConsumerTimes, Layers, Op, Origin, Overrides, StaticValue,
+    Statics, broker_changes, broker_replacement, check_group_change, topic_changes, topic_replacement,
 };
 
 fn overrides(entries: &[(&str, &str)]) -> Overrides {
@@ -175,4 +175,47 @@ proptest! {
             prop_assert_eq!(again, Ok(after));
         }
     }
+}
+
+/// A group's session outlasts the pause between its heartbeats, wherever either comes from.
+#[test]
+fn a_group_s_values_fit_the_broker_s() {
+    let of_broker = |entries: &[(&str, &str)]| -> Statics {
+        let value = |text: &str| StaticValue { text: text.to_owned(), origin: Origin::Default };
+        entries.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect()
+    };
+    let none = Overrides::new();
+    let check = |statics: &Statics, own: &[(&str, &str)]| {
+        let layers = Layers { statics, cluster: &none, broker: &none };
+        check_group_change(&layers, &overrides(own)).map_err(|error| error.to_string())
+    };
+    let wide = of_broker(&[
+        ("group.consumer.min.session.timeout.ms", "1000"),
+        ("group.consumer.max.heartbeat.interval.ms", "50000"),
+    ]);
+    let (session, heartbeat) = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms");
+    assert_eq!(check(&wide, &[(session, "6000")]), Ok(()));
+    let refused = Err("consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms".to_owned());
+    assert_eq!(check(&wide, &[(session, "5000")]), refused, "the broker's heartbeat interval is 5 s");
+    assert_eq!(check(&wide, &[(heartbeat, "45000")]), refused);
+    assert_eq!(check(&wide, &[(heartbeat, "44999")]), Ok(()));
+    assert!(check(&of_broker(&[]), &[(session, "6000")]).is_err_and(|why| why.contains("range 45000 to 60000")));
+    assert_eq!(check(&of_broker(&[]), &[]), Ok(()));
+}
+
+/// A start with other limits takes what was set under the old ones as far as it goes.
+#[test]
+fn a_group_s_old_values_are_brought_within_limits() {
+    let limits = ConsumerLimits {
+        session_timeout_ms: 45_000..=60_000,
+        heartbeat_interval_ms: 5_000..=15_000,
+        assignment_interval_ms: 0..=15_000,
+    };
+    let inherited =
+        ConsumerTimes { session_timeout_ms: 45_000, heartbeat_interval_ms: 5_000, assignment_interval_ms: 1_000 };
+    let own = [("consumer.session.timeout.ms", "70000"), ("consumer.heartbeat.interval.ms", " 1 ")];
+    let times = inherited.with(&overrides(&own), &limits);
+    assert_eq!((times.session_timeout_ms, times.heartbeat_interval_ms), (60_000, 5_000));
+    assert_eq!(times.assignment_interval_ms, 1_000);
+    assert_eq!(inherited.with(&overrides(&[("consumer.session.timeout.ms", "odd")]), &limits), inherited);
 }

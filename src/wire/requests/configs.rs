@@ -1,6 +1,7 @@
-//! Configuration of topics and brokers: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs.
+//! Configuration of topics, brokers and groups: DescribeConfigs, AlterConfigs, IncrementalAlterConfigs,
+//! ListConfigResources.
 
-use super::caps::{CONFIGS_MAX, RESOURCES_MAX};
+use super::caps::{CONFIGS_MAX, RESOURCE_TYPES_MAX, RESOURCES_MAX};
 use super::define::request;
 use crate::wire::{Array, Str};
 
@@ -67,6 +68,12 @@ request! {
         resource_name: Str;
         /// The changes.
         configs: Array<IncrementalAlterableConfig> [max CONFIGS_MAX];
+    }
+
+    /// Asks what has configuration (KIP-1142); in version 0, client metrics alone.
+    pub struct ListConfigResourcesRequest {
+        /// As in [`DescribeConfigsResource`]; all that are known when empty.
+        resource_types: Array<i8> [in 1..] [max RESOURCE_TYPES_MAX];
     }
 
     /// A change of one key; Kafka calls it `AlterableConfig`.

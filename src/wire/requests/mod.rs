@@ -38,7 +38,9 @@ pub use cluster::{
     DescribeQuorumRequest, DescribeTopicPartitionsRequest, FindCoordinatorRequest, ListPartitionReassignmentsRequest,
     MetadataRequest,
 };
-pub use configs::{AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+pub use configs::{
+    AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+};
 pub use consumer_groups::{ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest};
 pub use features::UpdateFeaturesRequest;
 pub use group_admin::{DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest};

@@ -155,6 +155,7 @@ twins! {
         resource_type, resource_name, configs
     }
     configs::AlterableConfig => kafka::alter_configs_request::AlterableConfig { name, value }
+    configs::ListConfigResourcesRequest => kafka::ListConfigResourcesRequest { resource_types }
     configs::IncrementalAlterConfigsRequest => kafka::IncrementalAlterConfigsRequest { resources, validate_only }
     configs::IncrementalAlterConfigsResource => kafka::incremental_alter_configs_request::AlterConfigsResource {
         resource_type, resource_name, configs

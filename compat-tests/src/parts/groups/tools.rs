@@ -29,6 +29,7 @@ const TOPICS: [(&str, i32); 2] = [("tools-a", 3), ("tools-b", 1)];
 
 const GROUP_COMMAND: &str = "ConsumerGroupCommand";
 const GROUPS_COMMAND: &str = "GroupsCommand";
+const CONFIG_COMMAND: &str = "ConfigCommand";
 
 /// A class, and its arguments; `FILE` stands for a file with offsets.
 type Line = (&'static str, &'static str);
@@ -57,6 +58,23 @@ const LINES: &[Line] = &[
     (GROUP_COMMAND, "--describe --group new --members --verbose"),
     (GROUP_COMMAND, "--describe --group new --state"),
     (GROUP_COMMAND, "--describe --group new --state --verbose"),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name new --all"),
+    (
+        CONFIG_COMMAND,
+        "--alter --entity-type groups --entity-name new --add-config consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=6000",
+    ),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name new"),
+    (CONFIG_COMMAND, "--describe --group new"),
+    (CONFIG_COMMAND, "--describe --entity-type groups"),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name nobody"),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name nobody --all"),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name new --all"),
+    (CONFIG_COMMAND, "--alter --entity-type groups --entity-name new --add-config consumer.session.timeout.ms=100"),
+    (CONFIG_COMMAND, "--alter --entity-type groups --entity-name new --add-config consumer.session.timeout.ms=x"),
+    (CONFIG_COMMAND, "--alter --entity-type groups --entity-name new --add-config consumer.heartbeat.interval.ms=0"),
+    (CONFIG_COMMAND, "--alter --entity-type groups --entity-name new --add-config no.such.key=1"),
+    (CONFIG_COMMAND, "--alter --entity-type groups --entity-name new --delete-config consumer.session.timeout.ms"),
+    (CONFIG_COMMAND, "--describe --entity-type groups --entity-name new"),
     (GROUP_COMMAND, "--describe --group idle"),
     (GROUP_COMMAND, "--describe --group idle --members"),
     (GROUP_COMMAND, "--describe --group idle --state"),

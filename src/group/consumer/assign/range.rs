@@ -3,7 +3,6 @@
 //! partitions of the same number meet at one member.
 
 use super::Spec;
-use crate::base::TopicId;
 use crate::group::command::Name;
 use crate::group::records::consumer::Target;
 use std::collections::BTreeMap;
@@ -20,23 +19,26 @@ struct Runs {
 pub(super) fn assign(spec: &Spec<'_>) -> BTreeMap<Name, Target> {
     let mut members: Vec<_> = spec.members.iter().collect();
     members.sort_by_key(|(id, member)| (member.instance.is_none(), member.instance, **id));
-    let mut wanted: BTreeMap<TopicId, i32> = BTreeMap::new();
-    for topic in members.iter().flat_map(|(_, member)| member.topics.iter()) {
-        *wanted.entry(*topic).or_default() += 1;
+    let mut with_wish = vec![0; spec.wishes.len()];
+    members.iter().for_each(|(_, member)| with_wish[member.wish] += 1);
+    let mut wanted: Vec<i32> = vec![0; spec.topics.len()];
+    for (wish, members) in spec.wishes.iter().zip(with_wish) {
+        wish.iter().for_each(|topic| wanted[*topic as usize] += members);
     }
-    let runs = |(topic, members): (TopicId, i32)| {
-        let partitions = spec.partitions[&topic];
-        (topic, Runs { partitions, share: partitions / members, extra: partitions % members, next: 0 })
+    let runs = |((_, partitions), members): (&(_, i32), i32)| Runs {
+        partitions: *partitions,
+        share: partitions / members,
+        extra: partitions % members,
+        next: 0,
     };
-    let mut runs: BTreeMap<TopicId, Runs> = wanted.into_iter().map(runs).collect();
+    let mut runs: Vec<Runs> = spec.topics.iter().zip(wanted).map(runs).collect();
     let mut targets = BTreeMap::new();
     for (id, member) in members {
         let mut target = Target::new();
-        for topic in member.topics.iter() {
-            let runs = runs.get_mut(topic).expect("it is wanted");
-            let run = runs.take();
+        for topic in &spec.wishes[member.wish] {
+            let run = runs[*topic as usize].take();
             if !run.is_empty() {
-                target.insert(*topic, run.collect());
+                target.insert(spec.topics[*topic as usize].0, run.collect());
             }
         }
         targets.insert((*id).clone(), target);

@@ -1,8 +1,13 @@
 //! Assignors: whole, even, and true to what was before.
 
+use super::spec::Wants;
 use super::*;
+use crate::base::TopicId;
+use crate::group::command::Name;
+use crate::group::records::consumer::Target;
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 fn id(topic: u8) -> TopicId {
@@ -18,14 +23,19 @@ type Members = Vec<(Name, Option<Name>, BTreeSet<u8>)>;
 type Targets = BTreeMap<Name, Target>;
 
 fn assign(assignor: &str, topics: &[(u8, i32)], members: &Members, before: &Targets) -> Targets {
-    let counts: BTreeMap<TopicId, i32> = topics.iter().map(|(topic, count)| (id(*topic), *count)).collect();
-    let mut spec = Spec { members: BTreeMap::new(), partitions: BTreeMap::new() };
+    let is_wanted = |topic: &u8| members.iter().any(|(.., wants)| wants.contains(topic));
+    let mut exist: Vec<(TopicId, i32)> =
+        topics.iter().filter(|(topic, _)| is_wanted(topic)).map(|(topic, count)| (id(*topic), *count)).collect();
+    exist.sort_unstable();
+    let mut spec = Spec { members: BTreeMap::new(), topics: exist, wishes: Vec::new() };
     for (member, instance, wants) in members {
-        let wanted: BTreeSet<TopicId> =
-            wants.iter().map(|topic| id(*topic)).filter(|id| counts.contains_key(id)).collect();
-        spec.partitions.extend(wanted.iter().map(|topic| (*topic, counts[topic])));
+        let wish: Vec<u32> = wants.iter().filter_map(|topic| spec.place(id(*topic))).map(|at| at as u32).collect();
+        // Those who want the same may share a wish, or not.
+        let shared = spec.wishes.iter().position(|other| *other == wish).filter(|_| member.len() % 2 == 1);
+        spec.wishes.push(wish);
+        let wish = shared.unwrap_or(spec.wishes.len() - 1);
         let (instance, before) = (instance.as_ref(), before.get(member));
-        spec.members.insert(member, Wants { instance, topics: Rc::new(wanted), before });
+        spec.members.insert(member, Wants { instance, wish, before });
     }
     spec.assign(assignor)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Members keep what they had up to their share; the rest goes, in order, to those who have less.
 pub(super) fn assign(spec: &Spec<'_>) -> BTreeMap<Name, Target> {
-    let total: usize = spec.partitions.values().map(|count| usize::try_from(*count).unwrap_or(0)).sum();
+    let total: usize = spec.topics.iter().map(|(_, count)| usize::try_from(*count).unwrap_or(0)).sum();
     let members = spec.members.len();
     let share = total / members;
     let mut extra = total % members;
@@ -41,20 +41,27 @@ pub(super) fn assign(spec: &Spec<'_>) -> BTreeMap<Name, Target> {
 
 /// Partitions that nobody had, by topic and number.
 fn unassigned(spec: &Spec<'_>) -> VecDeque<(TopicId, i32)> {
-    let mut had: BTreeMap<TopicId, std::collections::BTreeSet<i32>> = BTreeMap::new();
+    let mut free = spec.for_each_partition(true);
     for (topic, partitions) in spec.members.values().filter_map(|member| member.before).flatten() {
-        had.entry(*topic).or_default().extend(partitions);
+        let Some(place) = spec.place(*topic) else { continue };
+        for partition in partitions {
+            let had = usize::try_from(*partition).ok().and_then(|partition| free[place].get_mut(partition));
+            had.into_iter().for_each(|free| *free = false);
+        }
     }
-    let all = spec.partitions.iter().flat_map(|(topic, count)| (0..*count).map(move |partition| (*topic, partition)));
-    all.filter(|(topic, partition)| !had.get(topic).is_some_and(|had| had.contains(partition))).collect()
+    let of = |((topic, _), free): (&(TopicId, i32), Vec<bool>)| {
+        let topic = *topic;
+        (0..).zip(free).filter(|(_, free)| *free).map(move |(partition, _)| (topic, partition))
+    };
+    spec.topics.iter().zip(free).flat_map(of).collect()
 }
 
 /// What a member keeps of what it had, `most` at most, and what it has to give back.
 fn keep(spec: &Spec<'_>, before: Option<&Target>, most: usize) -> (Target, VecDeque<(TopicId, i32)>) {
     let (mut kept, mut over, mut count) = (Target::new(), VecDeque::new(), 0);
     for (topic, partitions) in before.into_iter().flatten() {
-        let Some(exist) = spec.partitions.get(topic) else { continue };
-        for partition in partitions.iter().filter(|partition| *partition < exist) {
+        let Some(place) = spec.place(*topic) else { continue };
+        for partition in partitions.iter().filter(|partition| (0..spec.topics[place].1).contains(*partition)) {
             if count < most {
                 kept.entry(*topic).or_default().insert(*partition);
                 count += 1;

@@ -10,7 +10,7 @@ use crate::group::command::{Asked, Command, CommitOffsets, Name, Reply, View};
 use crate::group::joint::tests::{commit, create, id, ms};
 use crate::io::disk::faulty::Chance;
 use crate::metadata::{Change as TopicChange, Image};
-use crate::settings::GroupSettings;
+use crate::settings::{ConsumerLimits, GroupSettings};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -74,6 +74,11 @@ fn settings(chance: &mut Chance) -> GroupSettings {
         members_max: 1_000,
         consumer_session_timeout_ms: 8_000 + chance.below(3) * 4_000,
         consumer_heartbeat_interval_ms: 3_000,
+        consumer_limits: ConsumerLimits {
+            session_timeout_ms: 1_000..=60_000,
+            heartbeat_interval_ms: 1_000..=15_000,
+            assignment_interval_ms: 0..=15_000,
+        },
         consumer_members_max: 1_000,
         consumer_assignors: vec!["uniform".to_owned(), "range".to_owned()],
         consumer_assignment_interval_ms: 0,

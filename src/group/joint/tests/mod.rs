@@ -7,6 +7,7 @@ mod migration;
 mod offsets;
 mod reconciliation;
 mod regexes;
+mod speed;
 mod statics;
 
 use super::{Groups, Policy};
