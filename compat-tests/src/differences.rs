@@ -61,6 +61,7 @@ pub const ALL: &[Difference] = &[
         "names that differ in '.' and '_' alone are refused within one request as they are in two",
     ),
     known("AD-8 topics", "", "one topic fewer: the colliding one above"),
+    known("AD-8 config resources", "", "one topic fewer: the colliding one above"),
     known(
         "PR-6 a duplicate of it",
         ".logAppendTimeMs",

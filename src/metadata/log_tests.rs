@@ -13,7 +13,6 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -378,11 +377,11 @@ async fn a_crash_at_every_step_leaves_what_was_acknowledged() {
     loop {
         let dir = tempfile::tempdir().unwrap();
         let store = FaultyStore::new(Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap()));
-        let patience = Patience { attempts: 1, ..IMPATIENT };
+        // A put that is given up on a slow disk and goes on would take what is written below for its own.
+        let patience = Patience { attempts: 1, request: Duration::from_secs(10), ..IMPATIENT };
         let bucket = Bucket::new(Arc::new(store.clone()), patience);
         store.stop_after(steps);
-        let mut acknowledged = BTreeSet::new();
-        let mut finished = false;
+        let (mut acknowledged, mut finished) = (BTreeSet::new(), false);
         if let Ok(log) = MetadataLog::open(config(&bucket, 1, 3)).await {
             for n in 0..14_u128 {
                 let name = format!("t{n}");
@@ -393,13 +392,9 @@ async fn a_crash_at_every_step_leaves_what_was_acknowledged() {
                 finished = n == 13;
             }
         }
-        // A crash within a put leaves the store's own unfinished file. One that is there already may belong to a put that
-        // was given up on a slow disk and goes on: what is written into that becomes the object.
+        // A crash within a put leaves the store's own unfinished file.
         std::fs::create_dir_all(dir.path().join("meta")).unwrap();
-        let unfinished = std::fs::File::create_new(dir.path().join("meta").join(format!("{:020}#1", 5)));
-        if let Ok(mut unfinished) = unfinished {
-            unfinished.write_all(b"OTTL").unwrap();
-        }
+        std::fs::write(dir.path().join("meta").join(format!("{:020}#1", 5)), b"OTTL").unwrap();
         let again = MetadataLog::open(config(&directory(dir.path()), 1, 3)).await.unwrap();
         let found = names(&again.image());
         assert!(acknowledged.is_subset(&found), "step {steps}: {acknowledged:?}, found {found:?}");

@@ -95,12 +95,12 @@ impl Stage<'_> {
         member.stop().map(drop)
     }
 
-    /// A second member joins, the first leaves, then the second. Not kafka-python first: it may join before it knows which
+    /// A second member joins, the first leaves, then the second. Not kafka-python: it may join before it knows which
     /// partitions there are, and then leads the group to nothing, and joins again.
     fn two(&self, group: &str) -> Result<(), String> {
         let mut first = self.join("sarama", group, None)?;
         self.done(&first)?;
-        let mut second = self.join("kafka-python", group, None)?;
+        let mut second = self.join("confluent-2.16.1", group, None)?;
         let has = |member: &Member, many: &dyn Fn(usize) -> bool| {
             member.assigned().is_some_and(|partitions| many(partitions.len()))
         };

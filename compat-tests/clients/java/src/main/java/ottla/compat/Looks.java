@@ -49,7 +49,8 @@ final class Looks {
                 admin.listPartitionReassignments().reassignments().get().size());
         operations.put("describeClientQuotas", (q, e) ->
                 admin.describeClientQuotas(ClientQuotaFilter.all()).entities().get().size());
-        operations.put("listConfigResources", (q, e) -> admin.listConfigResources().all().get().size());
+        operations.put("listConfigResources", (q, e) -> admin.listConfigResources().all().get().stream()
+                .map(resource -> resource.type() + " " + resource.name()).sorted().toList());
         operations.put("listGroups", (q, e) -> admin.listGroups().all().get().size());
         operations.put("describeScram", (q, e) -> admin.describeUserScramCredentials().all().get().size());
         operations.put("listTransactions", (q, e) -> admin.listTransactions().all().get().size());
