@@ -13,8 +13,8 @@ pub const REPLICAS_MAX: u32 = 1_000;
 /// Configuration resources: topics and brokers.
 pub const RESOURCES_MAX: u32 = 100_000;
 
-/// Types of configuration resources: each number once.
-pub const RESOURCE_TYPES_MAX: u32 = 256;
+/// Types of configuration resources: far more than there are numbers for them.
+pub const RESOURCE_TYPES_MAX: u32 = 1_000;
 
 /// Configuration keys of one resource.
 pub const CONFIGS_MAX: u32 = 10_000;
