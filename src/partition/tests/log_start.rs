@@ -159,7 +159,7 @@ async fn a_failure_a_deletion_and_the_end_fail_what_waits() {
     assert!(setup.delete(2, 0));
     assert_eq!(soon(second).await, Err(DeleteError::Deleted));
     assert_eq!(soon(doomed.delete_records(to(0))).await, Err(DeleteError::Deleted));
-    setup.bench.disk.fail(Operation::Sync, ".wal", 0, Fault::Io);
+    setup.bench.disk.fail(Operation::Sync, "01.wal", 0, Fault::Io);
     setup.bench.gated.open_gate();
     assert_eq!(soon(first).await, Err(DeleteError::Storage));
     assert_eq!(setup.store.health(), StoreHealth::Failed);
