@@ -255,7 +255,7 @@ async fn time_stands_still_while_the_disk_is_full() {
 async fn a_failed_disk_ends_everything() {
     let setup = Setup::over(Bench::new(5));
     assert_eq!(setup.ask(Ask::Add("a", 1)).await, Ok(1));
-    setup.bench.disk.fail(Operation::Write, ".wal", 0, Fault::Io);
+    setup.bench.disk.fail(Operation::Write, "01.wal", 0, Fault::Io);
     assert_eq!(setup.ask(Ask::Add("a", 1)).await, Err(AskError::Unavailable));
     assert_eq!(setup.ask(Ask::Add("a", 1)).await, Err(AskError::Unavailable));
     let after = Setup::over(Bench::on(setup.bench.disk.crash(9)));

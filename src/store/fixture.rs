@@ -11,9 +11,11 @@ use crate::log::LogSettings;
 use crate::record::BatchBuilder;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
+use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
@@ -25,6 +27,8 @@ pub(crate) struct GatedDisk {
     disk: FaultyDisk,
     /// Syncs of the write-ahead log.
     log: Arc<Gate>,
+    /// Its files that are being filled, which no gate holds up, by the names they have meanwhile.
+    filling: Mutex<HashMap<PathBuf, Arc<AtomicBool>>>,
     /// Syncs of directories; while batches are written only a roll makes one.
     pub(crate) names: Gate,
     /// Syncs of the file that keeps proven time.
@@ -35,6 +39,7 @@ pub(crate) struct GatedDisk {
 struct GatedFile {
     file: Arc<dyn File>,
     gate: Arc<Gate>,
+    filling: Arc<AtomicBool>,
 }
 
 impl FileRange for GatedFile {
@@ -61,7 +66,9 @@ impl File for GatedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.gate.pass();
+        if !self.filling.load(Ordering::Relaxed) {
+            self.gate.pass();
+        }
         self.file.sync_data()
     }
 }
@@ -123,14 +130,14 @@ impl GatedDisk {
 impl Disk for GatedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let file = self.disk.open(path, how)?;
-        // A file has another name while it is filled.
-        let path = path.to_string_lossy();
+        let name = path.to_string_lossy();
         let gates = [(".wal", &self.log), ("ottla.clock", &self.time)];
-        let gate = gates.into_iter().find_map(|(name, gate)| path.contains(name).then(|| gate.clone()));
-        Ok(match gate {
-            Some(gate) => Arc::new(GatedFile { file, gate }),
-            None => file,
-        })
+        let Some((_, gate)) = gates.into_iter().find(|(part, _)| name.contains(part)) else { return Ok(file) };
+        let filling = Arc::new(AtomicBool::new(name.ends_with(".wal.tmp")));
+        if filling.load(Ordering::Relaxed) {
+            self.filling.lock().insert(path.to_owned(), filling.clone());
+        }
+        Ok(Arc::new(GatedFile { file, gate: gate.clone(), filling }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -142,6 +149,9 @@ impl Disk for GatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if let Some(filling) = self.filling.lock().remove(from) {
+            filling.store(false, Ordering::Relaxed);
+        }
         self.disk.rename(from, to)
     }
 
@@ -205,7 +215,13 @@ impl Bench {
     }
 
     pub(crate) fn on(disk: FaultyDisk) -> Self {
-        let gated = GatedDisk { disk: disk.clone(), log: Arc::default(), names: Gate::default(), time: Arc::default() };
+        let gated = GatedDisk {
+            disk: disk.clone(),
+            log: Arc::default(),
+            filling: Mutex::default(),
+            names: Gate::default(),
+            time: Arc::default(),
+        };
         Bench {
             disk,
             gated: Arc::new(gated),
