@@ -271,7 +271,7 @@ impl Image {
 
     fn edit_group(&mut self, group: &Arc<str>, set: &Configs, delete: &[String]) -> Result<Outcome, Refusal> {
         let mut configs = self.group_configs.get(&**group).cloned().unwrap_or_default();
-        if configs.is_empty() && self.group_configs.len() >= CONFIGURED_GROUPS_MAX {
+        if configs.is_empty() && !set.is_empty() && self.group_configs.len() >= CONFIGURED_GROUPS_MAX {
             return Err(Refusal::Exhausted { what: "room for another group with settings" });
         }
         edit(Arc::make_mut(&mut configs), set, delete);

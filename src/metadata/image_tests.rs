@@ -2,7 +2,7 @@
 
 use super::format::{decode_snapshot, encode_snapshot};
 use super::sorted::SortedMap;
-use super::{Change, Configs, Image, Outcome, Refusal};
+use super::{CONFIGURED_GROUPS_MAX, Change, Configs, Image, Outcome, Refusal};
 use crate::base::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, TopicId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -155,6 +155,21 @@ fn the_small_things_are_kept() {
     }
     assert_eq!(firsts, [ProducerId(0), ProducerId(1_000), ProducerId(2_000)]);
     assert_eq!(image.next_producer_id(), ProducerId(3_000));
+}
+
+#[test]
+fn groups_with_settings_have_a_bound_and_who_sets_nothing_does_not_meet_it() {
+    let change = |group: &str, set: &[(&str, &str)], delete: &[&str]| Change::SetGroupConfigs {
+        group: group.into(),
+        set: configs(set),
+        delete: delete.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let all: Vec<_> = (0..CONFIGURED_GROUPS_MAX).map(|at| change(&format!("g{at}"), &[("a", "1")], &[])).collect();
+    let mut image = image_of(&all);
+    assert!(matches!(image.apply(&change("other", &[("a", "1")], &[])), Err(Refusal::Exhausted { .. })));
+    assert!(matches!(image.apply(&change("other", &[], &["a"])), Ok(Outcome::Done)));
+    assert!(matches!(image.apply(&change("g7", &[("a", "2")], &[])), Ok(Outcome::Done)));
+    assert_eq!(image.group_configs.len(), CONFIGURED_GROUPS_MAX);
 }
 
 /// Changes that often fit, and often don't.
