@@ -2,7 +2,7 @@
 
 use super::classic::{self, Change, Out};
 use super::command::{
-    Asked, Command, CommitOffsets, ConsumerHeartbeat, DeleteOffsets, GroupListing, GroupSurvey, Join, Name, Reply,
+    Asked, Command, CommitOffsets, ConsumerHeartbeat, DeleteOffsets, GroupListing, GroupSurvey, Join, Name, Reply, View,
 };
 use super::joint::{Groups, Policy};
 use super::offsets::{Limits, Offsets};
@@ -56,6 +56,11 @@ impl GroupMachine {
             check_at: Duration::MAX,
             unread: 0,
         }
+    }
+
+    /// Takes over what is known of the cluster: before [`Machine::loaded`], for the sessions that begin with it.
+    pub fn see(&mut self, view: View) {
+        self.groups.see(view);
     }
 
     /// The groups, for those who watch the machine.
@@ -233,7 +238,7 @@ impl Machine for GroupMachine {
 
     fn command(&mut self, now: Moment, ticket: Ticket, asked: Asked, effects: &mut Effects<Reply>) {
         let Asked { view, command } = asked;
-        self.groups.see(view);
+        self.see(view);
         let (mut out, mut written) = (Out::default(), Vec::new());
         let reply = match command {
             Command::Join(join) => {

@@ -10,7 +10,7 @@ use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::{
     AlterConfigsRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+    IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListGroupsRequest,
 };
 
 /// A `ConfigResource` type.
@@ -92,6 +92,27 @@ async fn a_group_has_its_own_and_goes_by_it() {
     assert_eq!(alter(&broker, "g", DELETE, &[(HEARTBEAT, ""), ("no.such.key", "")]).await, (0, String::new()));
     assert_eq!(beat(&broker, "g", joined.member_epoch).await.heartbeat_interval_ms, 5_000);
     assert_eq!(broker.metadata.image().group_configs("g").len(), 1);
+}
+
+/// Sessions begin anew with a start, and nobody has asked anything of the group by then.
+#[tokio::test]
+async fn a_session_of_its_own_is_that_after_a_start_too() {
+    let broker = Broker::with(&[
+        ("group.consumer.min.heartbeat.interval.ms", "100"),
+        ("group.consumer.heartbeat.interval.ms", "100"),
+        ("group.consumer.min.session.timeout.ms", "500"),
+        ("group.consumer.session.timeout.ms", "500"),
+    ])
+    .await;
+    let change = Change::SetFeature { name: GROUP_VERSION.to_owned(), level: 1 };
+    broker.metadata.commit(vec![change]).await.expect("committed");
+    assert_eq!(alter(&broker, "g", SET, &[(SESSION, "60000")]).await, (0, String::new()));
+    let epochs = [beat(&broker, "g", 0).await.member_epoch, beat(&broker, "h", 0).await.member_epoch];
+    let broker = broker.restart(End::Killed).await;
+    assert_eq!(broker.call(5, &ListGroupsRequest::default()).await.groups.len(), 2, "loaded");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(beat(&broker, "g", epochs[0]).await.error_code, 0);
+    assert_eq!(beat(&broker, "h", epochs[1]).await.error_code, ErrorCode::UnknownMemberId.code());
 }
 
 #[tokio::test]

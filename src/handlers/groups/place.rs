@@ -24,8 +24,12 @@ pub struct Groups {
 impl Groups {
     /// The groups that `topics` has records of. Nothing is loaded before [`Groups::start`], or the first question.
     pub fn new(topics: Arc<Topics>, clock: Arc<dyn Clock>) -> Groups {
-        let settings = topics.configs().broker().groups.clone();
-        let make = Box::new(move |_| GroupMachine::new(&settings));
+        let (settings, seen) = (topics.configs().broker().groups.clone(), topics.clone());
+        let make = Box::new(move |_| {
+            let mut machine = GroupMachine::new(&settings);
+            machine.see(view(&seen));
+            machine
+        });
         let coordinator = Coordinator::new(topics.partitions().clone(), clock, make);
         Groups { topics, coordinator }
     }
@@ -137,9 +141,7 @@ impl Groups {
 
     /// A command, with what is known of the cluster now.
     fn asked(&self, command: Command) -> Asked {
-        let interval = self.topics.configs().broker().groups.consumer_assignment_interval_ms;
-        let view = View { image: self.topics.image(), assignment_interval: Duration::from_millis(interval) };
-        Asked { view, command }
+        Asked { view: view(&self.topics), command }
     }
 
     fn partitions(&self) -> Vec<Arc<Partition>> {
@@ -147,6 +149,11 @@ impl Groups {
         let Some(topic) = image.topic(OFFSETS_TOPIC) else { return Vec::new() };
         (0..topic.partitions).filter_map(|index| self.topics.partition(&image, topic, PartitionIndex(index))).collect()
     }
+}
+
+fn view(topics: &Topics) -> View {
+    let interval = topics.configs().broker().groups.consumer_assignment_interval_ms;
+    View { image: topics.image(), assignment_interval: Duration::from_millis(interval) }
 }
 
 fn code(error: AskError) -> ErrorCode {
