@@ -325,8 +325,10 @@ pub struct ConsumerMember {
     pub topics: BTreeSet<Name>,
     /// The expression by which it subscribes.
     pub regex: Option<Name>,
-    /// What it has, also what it is to give up.
+    /// What it has, without what it is to give up.
     pub assigned: DescribedPartitions,
+    /// What it has and is to give up, which nobody is told of.
+    pub revoking: DescribedPartitions,
     /// What it is to have.
     pub target: DescribedPartitions,
     /// Whether it speaks the classic protocol.

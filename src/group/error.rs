@@ -36,6 +36,9 @@ pub enum GroupError {
     /// The regular expression can't be compiled, or is too long or too hard to match (KIP-848).
     #[error("the regular expression is not valid, or too long or too costly to match")]
     InvalidRegularExpression,
+    /// One regular expression more than a group may have, or its topics are more than a group can remember.
+    #[error("the group has as many regular expressions as it may, or they match more topics than it can remember")]
+    TooManyExpressions,
     /// A request whose fields contradict each other.
     #[error("the request's fields do not go together")]
     InvalidRequest,

@@ -44,7 +44,8 @@ pub(super) fn of_group(error: GroupError) -> ErrorCode {
         GroupError::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
         GroupError::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,
         GroupError::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
-        GroupError::InvalidRegularExpression => ErrorCode::InvalidRegularExpression,
+        // Kafka knows no such bound; of its codes this one tells a user where to look.
+        GroupError::InvalidRegularExpression | GroupError::TooManyExpressions => ErrorCode::InvalidRegularExpression,
         GroupError::InvalidRequest => ErrorCode::InvalidRequest,
         GroupError::UnsupportedVersion => ErrorCode::UnsupportedVersion,
         GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,

@@ -9,6 +9,7 @@ use crate::group::command::{
     AnyState, CommitOffsets, ConsumerDescription, ConsumerMember, ConsumerState, DescribedPartitions, FetchOffsets,
     GroupListing, Name,
 };
+use crate::group::records::consumer::Assigned;
 use crate::metadata::Image;
 use std::collections::BTreeMap;
 
@@ -104,10 +105,10 @@ impl Member {
 
 fn describe(group: &Group, id: &Name, member: &Member, image: &Image) -> ConsumerMember {
     let (said, current) = (&member.said, &member.current);
-    let mut has: BTreeMap<TopicId, Vec<i32>> = BTreeMap::new();
-    for (topic, partitions) in current.assigned.iter().chain(&current.pending) {
-        has.entry(*topic).or_default().extend(partitions.keys());
-    }
+    let of = |has: &Assigned| {
+        let has = has.iter().map(|(topic, partitions)| (*topic, partitions.keys().copied().collect()));
+        named(has.collect::<Vec<_>>(), image)
+    };
     let target = group.target(id).into_iter().flatten();
     let target = target.map(|(topic, partitions)| (*topic, partitions.iter().copied().collect()));
     ConsumerMember {
@@ -119,7 +120,8 @@ fn describe(group: &Group, id: &Name, member: &Member, image: &Image) -> Consume
         client_host: said.client_host.clone(),
         topics: said.topics.clone(),
         regex: said.regex.clone(),
-        assigned: named(has, image),
+        assigned: of(&current.assigned),
+        revoking: of(&current.pending),
         target: named(target, image),
         is_classic: member.is_classic(),
     }

@@ -96,7 +96,8 @@ impl Step<'_> {
                 (seen != version && now >= at + RESOLVE_PAUSE, now >= at + self.settings.regex_refresh_interval)
             }
         };
-        if stale || due {
+        // A round that was begun comes to its end first: else the last ones never had their turn while topics keep coming.
+        if (stale || due) && self.group.unresolved.is_empty() {
             self.group.resolved_at = Some((now, version));
             self.group.unresolved = self.group.expressions.keys().map(|regex| (regex.clone(), due)).collect();
         }
@@ -317,7 +318,7 @@ pub(super) fn check_said(
         let in_all = group.resolved_bytes + bytes;
         let too_many = bytes > settings.record_bytes_max || in_all > settings.said_bytes_max;
         if too_many || group.expressions.len() >= EXPRESSIONS_MAX {
-            return Err(GroupError::StateTooLarge);
+            return Err(GroupError::TooManyExpressions);
         }
     }
     let in_all = group.said_bytes.saturating_sub(before.bytes()) + said.bytes();

@@ -78,7 +78,7 @@ impl World {
         let mut owners: BTreeMap<(TopicId, i32), Name> = BTreeMap::new();
         let mut epochs = Epochs { group: described.epoch, target: described.target_epoch, members: BTreeMap::new() };
         for member in &described.members {
-            for (topic, _, partitions) in &member.assigned {
+            for (topic, _, partitions) in member.assigned.iter().chain(&member.revoking) {
                 for partition in partitions {
                     let other = owners.insert((*topic, *partition), member.member.clone());
                     assert_eq!(other, None, "{} and another own {partition}", member.member);

@@ -55,7 +55,7 @@ fn an_expression_that_matches_more_than_a_record_can_hold_is_refused() {
     bench.pass(ms(1_000));
     assert_eq!(bench.heartbeat(&beat("m", epoch)).expect("lives").epoch, epoch);
     bench.heartbeat(&beat("m", -1)).expect("left");
-    assert_eq!(bench.heartbeat(&request), Err(GroupError::StateTooLarge));
+    assert_eq!(bench.heartbeat(&request), Err(GroupError::TooManyExpressions));
 }
 
 /// They go into one batch of records when all are looked at again.
@@ -76,7 +76,7 @@ fn expressions_of_a_group_match_no_more_in_all_than_it_can_remember() {
     };
     bench.heartbeat(&request("m", "t.*")).expect("joined");
     bench.heartbeat(&request("n", "t.+")).expect("joined");
-    assert_eq!(bench.heartbeat(&request("o", ".*")), Err(GroupError::StateTooLarge));
+    assert_eq!(bench.heartbeat(&request("o", ".*")), Err(GroupError::TooManyExpressions));
     bench.heartbeat(&request("o", "t.*")).expect("it is known");
     // More match: what was known stays.
     bench.change_topics(&(15..30).map(topic).collect::<Vec<_>>());
@@ -99,7 +99,7 @@ fn a_group_has_no_more_expressions_than_it_may() {
     for at in 0..100 {
         bench.heartbeat(&request(at)).expect("joined");
     }
-    assert_eq!(bench.heartbeat(&request(100)), Err(GroupError::StateTooLarge));
+    assert_eq!(bench.heartbeat(&request(100)), Err(GroupError::TooManyExpressions));
     // One that others have is no more, and one that nobody has any more makes room.
     bench.heartbeat(&ConsumerHeartbeat { member: name("other"), ..request(7) }).expect("joined");
     bench.heartbeat(&beat("m3", -1)).expect("left");

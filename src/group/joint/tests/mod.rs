@@ -254,7 +254,11 @@ impl Bench {
     pub(super) fn has(&self, member: &str) -> Target {
         let described = self.described();
         let member = described.members.iter().find(|other| *other.member == *member).expect("a member");
-        member.assigned.iter().map(|(id, _, partitions)| (*id, partitions.iter().copied().collect())).collect()
+        let mut has = Target::new();
+        for (topic, _, partitions) in member.assigned.iter().chain(&member.revoking) {
+            has.entry(*topic).or_default().extend(partitions);
+        }
+        has
     }
 
     /// Members beat, tell what they were told, and are quick to give up partitions, until nothing changes any more.

@@ -30,6 +30,11 @@ fn partitions_are_given_up_first_and_given_then() {
     assert_eq!((told.epoch, told.assignment), (2, Some(target(&[("a", &[0, 1])]))));
     assert_eq!(state(&bench, "m"), State::UnrevokedPartitions);
     assert_eq!(bench.state(), ConsumerState::Reconciling);
+    // Nobody who asks is told of what it is to give up, as on Kafka.
+    let described = bench.described();
+    let m = described.members.iter().find(|member| &*member.member == "m").expect("a member");
+    let topic = |partitions: &[i32]| vec![(id("a"), name("a"), partitions.to_vec())];
+    assert_eq!((&m.assigned, &m.revoking), (&topic(&[0, 1]), &topic(&[2, 3])));
     let all = target(&[("a", &[0, 1, 2, 3])]);
     assert_eq!(bench.heartbeat(&owning("m", 2, all)).expect("not yet").epoch, 2);
     assert_eq!(bench.heartbeat(&beat("n", 3)).expect("waits").assignment, None);

@@ -2,6 +2,28 @@
 
 use super::*;
 
+/// A round of looks that was begun comes to its end, however often topics come.
+#[test]
+fn every_expression_has_its_turn_while_topics_keep_coming() {
+    let mut bench = Bench::new(&[("other", 1)]);
+    let members: Vec<String> = (0..10).map(|at| format!("m{at}")).collect();
+    for (at, member) in members.iter().enumerate() {
+        bench.heartbeat(&matching(member, &format!("t{at}-.*"))).expect("joined");
+    }
+    bench.change_topics(&[create("t9-new", 1)]);
+    // Each member beats every five seconds.
+    for second in 0..10 {
+        bench.change_topics(&[create(&format!("z{second}"), 1)]);
+        bench.pass(ms(1_000));
+        for at in [2 * second % 10, (2 * second + 1) % 10] {
+            let described = bench.described();
+            let one = described.members.iter().find(|one| *one.member == *members[at]).expect("a member");
+            bench.heartbeat(&beat(&members[at], one.epoch)).expect("lives");
+        }
+    }
+    assert!(bench.groups.subscriptions(&name(GROUP))("t9-new"), "nobody looked for topics of the last one");
+}
+
 fn matching(member: &str, regex: &str) -> ConsumerHeartbeat {
     ConsumerHeartbeat { topics: None, regex: Some(name(regex)), ..joining(member, &[]) }
 }
