@@ -10,6 +10,7 @@ use crate::rng::Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Records of a case.
 const RECORDS: usize = 2_000;
@@ -21,6 +22,10 @@ const LARGE_TOPIC_BYTES: &str = "8000000";
 const FIRST_MS: i64 = 1_700_000_000_000;
 /// They are older than a week: without it they go when the broker first looks, after five minutes.
 const KEPT: (&str, &str) = ("retention.ms", "-1");
+
+/// A liveness bound for what is acknowledged to be in its segment, and the time between two looks.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a client's own interface has no word for, and the words that say so. Any other answer is a failure.
 const KNOWN_INABILITIES: &[(&str, &str, &str)] =
@@ -226,9 +231,21 @@ impl Bench<'_> {
         Ok(words)
     }
 
+    /// The codec in the segment, soon after the acknowledgement: what is acknowledged is in the write-ahead log, and is
+    /// written to its segment behind it.
+    fn stored_codec(&self, topic: &str, codec: u8) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            match self.written_codec(topic, codec) {
+                Err(_) if begun.elapsed() < WRITTEN_WITHIN => std::thread::sleep(LOOK_EVERY),
+                found => return found,
+            }
+        }
+    }
+
     /// The codec in the attributes of the stored batches: compression must not be switched off in silence (AV-1). A client
     /// may leave a batch plain that would not shrink, so one batch of the codec is enough, and another codec is too much.
-    fn stored_codec(&self, topic: &str, codec: u8) -> Result<(), String> {
+    fn written_codec(&self, topic: &str, codec: u8) -> Result<(), String> {
         const LENGTH_AT: usize = 8;
         const ATTRIBUTES_LOW: usize = 22;
         let path = self.data.join(format!("{topic}-0/00000000000000000000.log"));
