@@ -59,41 +59,17 @@ fn context(words: &[String]) -> Result<(Context, Vec<String>), String> {
     Ok((Context { binary, root, clients, long, write_docs, seed, kept }, chosen))
 }
 
-type Named = (&'static str, parts::Part);
-
-/// What came of a part: its checks, and its minutes in a line.
-type Done = (Vec<report::Check>, String);
-
-/// All of the parts one after the other; in a run for CI those that mostly wait beside the first of the others.
-fn in_lanes(context: &Context, parts: &[&Named]) -> Vec<Done> {
-    let one_by_one = |parts: &[&Named]| parts.iter().map(|part| one(context, part)).collect::<Vec<Done>>();
-    if context.long {
-        return one_by_one(parts);
-    }
-    let (beside, rest): (Vec<&Named>, Vec<&Named>) = parts.iter().partition(|(name, _)| parts::BESIDE.contains(name));
-    let alone = parts::ALL.iter().skip_while(|(name, _)| *name != parts::ALONE_FROM);
-    let alone: Vec<&str> = alone.map(|(name, _)| *name).collect();
-    let (alone, first): (Vec<&Named>, Vec<&Named>) = rest.into_iter().partition(|(name, _)| alone.contains(name));
-    let (first, beside) = std::thread::scope(|scope| {
-        let beside = scope.spawn(|| one_by_one(&beside));
-        (one_by_one(&first), beside.join().expect("a part reports, it does not panic"))
-    });
-    first.into_iter().chain(beside).chain(one_by_one(&alone)).collect()
-}
-
-fn one(context: &Context, (name, part): &Named) -> Done {
-    let (report, took) = report::timed(name, |report| part(report, context));
-    (report.checks, format!("{name:<12} {:>5.1} min", took.as_secs_f64() / 60.0))
-}
-
 fn run(context: &Context, chosen: &[String]) -> ExitCode {
     say(&format!("seed {}", context.seed));
-    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|part| part == name);
-    let parts: Vec<&Named> = parts::ALL.iter().filter(|(name, _)| is_chosen(name)).collect();
-    let (mut all, mut minutes) = (Report::default(), Vec::new());
-    for (checks, took) in in_lanes(context, &parts) {
-        all.checks.extend(checks);
-        minutes.push(took);
+    let mut all = Report::default();
+    let mut minutes = Vec::new();
+    for (name, part) in parts::ALL {
+        if !chosen.is_empty() && !chosen.iter().any(|part| part == name) {
+            continue;
+        }
+        let (report, took) = report::timed(name, |report| part(report, context));
+        all.checks.extend(report.checks);
+        minutes.push(format!("{name:<12} {:>5.1} min", took.as_secs_f64() / 60.0));
     }
     if chosen.is_empty() || client_table::PARTS.iter().all(|part| chosen.iter().any(|own| own == part)) {
         let page = context.root.join("../docs/compatibility.md");

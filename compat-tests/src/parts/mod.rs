@@ -71,12 +71,6 @@ impl Context {
 /// A part of the run.
 pub type Part = fn(&mut Report, &Context);
 
-/// Parts that wait more than they work. A run for CI does them beside the parts up to [`ALONE_FROM`].
-pub const BESIDE: &[&str] = &["retention", "compaction"];
-
-/// From here on parts bound times, and nothing runs beside them.
-pub const ALONE_FROM: &str = "group-chaos";
-
 /// All parts, in their order.
 pub const ALL: &[(&str, Part)] = &[
     ("figures", |report, context| figures::run(report, &context.binary)),
