@@ -93,9 +93,20 @@ pub fn poll(consumer: &BaseConsumer) -> Poll {
     }
 }
 
-/// Log start and high watermark.
+/// Log start and high watermark. Where nobody leads the partition yet, after a start, it is asked again.
 pub fn bounds(bootstrap: &str, topic: &str) -> Result<(i64, i64), String> {
-    consumer(bootstrap, "error", &[])?.fetch_watermarks(topic, 0, CLIENT_WAIT).map_err(|error| error.to_string())
+    let (consumer, begun) = (consumer(bootstrap, "error", &[])?, Instant::now());
+    loop {
+        match consumer.fetch_watermarks(topic, 0, CLIENT_WAIT) {
+            Err(error) if is_without_leader(&error) && begun.elapsed() < CLIENT_WAIT => std::thread::sleep(POLL),
+            told => return told.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn is_without_leader(error: &KafkaError) -> bool {
+    use rdkafka::types::RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    matches!(error.rdkafka_error_code(), Some(LeaderNotAvailable | NotLeaderForPartition))
 }
 
 /// All records from an offset to the end.
