@@ -40,3 +40,6 @@ pub use requests::Request;
 /// A checked UTF-8 string that is a slice of its frame: cheap to clone and to put in an answer, but it keeps the whole
 /// frame alive. What outlives the request is copied (`to_string`).
 pub use kafka_protocol::protocol::StrBytes as Str;
+
+#[cfg(test)]
+mod memory_tests;

@@ -1,7 +1,7 @@
 //! kill -9 under load: the broker dies at random moments, some of them during its start, and comes back.
 
 use crate::broker::Setup;
-use crate::parts::Context;
+use crate::parts::{Context, Faults};
 use crate::report::{Report, spread};
 use crate::rng::Rng;
 use crate::traffic::Traffic;
@@ -17,13 +17,8 @@ const START_LIFE_MS: (u64, u64) = (0, 30);
 
 /// Both durability modes, each at its size.
 pub fn part(report: &mut Report, context: &Context) {
-    for mode in ["fsync", "os"] {
-        for seed in context.seeds(&format!("chaos-{mode}")) {
-            let found = run(&context.binary, mode, context.size(25, 500), seed);
-            report
-                .result(format!("kill -9, durability {mode}"), found.map_err(|error| format!("seed {seed}: {error}")));
-        }
-    }
+    let faults = Faults { name: "kill -9", modes: &["fsync", "os"], check: |mode| format!("chaos-{mode}") };
+    faults.report(report, context, |mode, seed| run(&context.binary, mode, context.size(25, 500), seed));
 }
 
 /// Runs `cycles` kills from one seed; Ok names the counts.

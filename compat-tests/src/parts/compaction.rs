@@ -20,7 +20,7 @@ use crate::dump::{self, Dump};
 use crate::keyed;
 use crate::pair::{Broker, Pair};
 use crate::partition::{self, Seen};
-use crate::parts::Context;
+use crate::parts::{Context, mostly_waiting};
 use crate::raw_producer::{RawProducer, Target};
 use crate::report::Report;
 use crate::rng::Rng;
@@ -52,12 +52,16 @@ const SETTINGS: &[(&str, &str)] = &[
 /// Histories with seeds that nobody ran before, and those that failed once.
 pub fn part(report: &mut Report, context: &Context) {
     let fresh = (0..context.size(HISTORIES.0, HISTORIES.1)).map(|number| context.seed.wrapping_add(number));
-    for seed in fresh.chain(context.kept.of("compaction")) {
-        let plan = Plan::draw(seed);
-        let found = history(context, &plan).map_err(|error| format!("seed {seed}: {error}"));
-        report.result(format!("compaction: {}", plan.words()), found);
+    let jobs: Vec<_> = std::iter::once(None).chain(fresh.chain(context.kept.of("compaction")).map(Some)).collect();
+    let outcomes = mostly_waiting(context, &jobs, |seed| match seed {
+        Some(seed) => history(context, &Plan::draw(*seed)).map_err(|error| format!("seed {seed}: {error}")),
+        None => java_reader::run(context),
+    });
+    for (seed, outcome) in jobs.iter().zip(outcomes) {
+        let what =
+            seed.map_or_else(|| "a slow Java consumer across the swaps".to_owned(), |seed| Plan::draw(seed).words());
+        report.note(format!("compaction: {what}"), outcome);
     }
-    report.result("compaction: a slow Java consumer across the swaps", java_reader::run(context));
 }
 
 fn history(context: &Context, plan: &Plan) -> Result<String, String> {

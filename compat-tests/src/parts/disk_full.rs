@@ -6,7 +6,7 @@
 
 use crate::admin;
 use crate::broker::{Ottla, Setup};
-use crate::parts::Context;
+use crate::parts::{Context, Faults};
 use crate::probe::Probe;
 use crate::report::{Report, spread};
 use crate::rng::Rng;
@@ -43,15 +43,8 @@ const TOPIC: &[(&str, &str)] = &[("segment.bytes", "1048576")];
 
 /// Both durability modes.
 pub fn part(report: &mut Report, context: &Context) {
-    for mode in ["fsync", "os"] {
-        for seed in context.seeds("disk-full") {
-            let found = run(&context.binary, mode, context.size(CYCLES.0, CYCLES.1), seed);
-            report.result(
-                format!("full disk, durability {mode}"),
-                found.map_err(|error| format!("seed {seed}: {error}")),
-            );
-        }
-    }
+    let faults = Faults { name: "full disk", modes: &["fsync", "os"], check: |_| "disk-full".to_owned() };
+    faults.report(report, context, |mode, seed| run(&context.binary, mode, context.size(CYCLES.0, CYCLES.1), seed));
 }
 
 /// How a disk fills.

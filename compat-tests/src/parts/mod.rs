@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Client programs that run at once.
+/// Client programs, or brokers with all that is around them, that run at once.
 const AT_ONCE: usize = 2;
 
 /// What every part may use.
@@ -99,10 +99,50 @@ pub const ALL: &[(&str, Part)] = &[
 
 /// Runs `work` for each job, a few at a time; outcomes in the order of the jobs.
 fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&J) -> Outcome + Sync) -> Vec<Outcome> {
+    so_many_at_once(AT_ONCE, jobs, work)
+}
+
+/// Checks that keep out of each other's way and wait more than they work, a few at a time. In a long run each has the
+/// machine to itself, so that its figures are worth something.
+fn mostly_waiting<J: Sync>(
+    context: &Context,
+    jobs: &[J],
+    work: impl Fn(&J) -> Result<String, String> + Sync,
+) -> Vec<Outcome> {
+    so_many_at_once(context.size(AT_ONCE, 1), jobs, |job| work(job).map_or_else(Outcome::Failed, Outcome::Passed))
+}
+
+/// A kind of fault in each of these durability modes, with the seed of the run and with those that the check of a mode once
+/// failed with.
+struct Faults<'a> {
+    /// What the report calls it.
+    name: &'a str,
+    modes: &'a [&'static str],
+    /// The check of a mode, as `seeds` names it.
+    check: fn(&str) -> String,
+}
+
+impl Faults<'_> {
+    fn report(&self, report: &mut Report, context: &Context, run: impl Fn(&str, u64) -> Result<String, String> + Sync) {
+        let seeds = |mode: &&'static str| {
+            let mode = *mode;
+            context.seeds(&(self.check)(mode)).into_iter().map(move |seed| (mode, seed))
+        };
+        let jobs: Vec<_> = self.modes.iter().flat_map(seeds).collect();
+        let outcomes = mostly_waiting(context, &jobs, |(mode, seed)| {
+            run(mode, *seed).map_err(|error| format!("seed {seed}: {error}"))
+        });
+        for ((mode, _), outcome) in jobs.iter().zip(outcomes) {
+            report.note(format!("{}, durability {mode}", self.name), outcome);
+        }
+    }
+}
+
+fn so_many_at_once<J: Sync>(width: usize, jobs: &[J], work: impl Fn(&J) -> Outcome + Sync) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(vec![Outcome::Failed("not run".to_owned()); jobs.len()]);
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..width {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use crate::clients::run_bounded;
 use crate::keyed::{self, Codec, Keyed};
 use crate::pair::{Broker, Pair};
 use crate::partition;
-use crate::parts::Context;
+use crate::parts::{Context, mostly_waiting};
 use crate::raw_producer::{RawProducer, Target};
 use crate::report::Report;
 use crate::side_by_side::systems::System;
@@ -76,16 +76,19 @@ fn beside_kafka(report: &mut Report, context: &Context, system: System) -> Resul
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut pair = Pair::start(context, system, dir.path(), SETTINGS)?;
     pair.at_once(|broker| until_at_work(&broker.bootstrap()?))?;
-    for (name, check) in CHECKS {
+    // Each has topics of its own.
+    let outcomes = mostly_waiting(context, CHECKS, |(_, check)| {
         let of = |broker: &Broker| {
             let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
             check(context, broker, scratch.path()).map_err(|error| format!("{}: {error}", broker.name()))
         };
-        let found = pair.at_once(of).and_then(|[(theirs, _), (ours, figure)]| match theirs == ours {
+        pair.at_once(of).and_then(|[(theirs, _), (ours, figure)]| match theirs == ours {
             true => Ok([ours, figure].join("; ").trim_matches([';', ' ']).to_owned()),
             false => Err(format!("Kafka {theirs}, Ottla {ours}")),
-        });
-        report.result(format!("retention: {name}, {}", system.name()), found);
+        })
+    });
+    for ((name, _), outcome) in CHECKS.iter().zip(outcomes) {
+        report.note(format!("retention: {name}, {}", system.name()), outcome);
     }
     let stopped = pair.kafka.stop().and_then(|()| pair.ottla.stop());
     let clean = stopped.and_then(|()| nothing_left(&pair.ottla));

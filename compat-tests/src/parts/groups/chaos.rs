@@ -5,7 +5,7 @@ mod commits;
 
 use crate::admin;
 use crate::broker::{Ottla, Setup};
-use crate::parts::Context;
+use crate::parts::{Context, Faults};
 use crate::report::{Report, spread};
 use crate::rng::Rng;
 use commits::Commits;
@@ -70,13 +70,10 @@ struct Group {
 
 /// Both durabilities in a long run, the default one in CI.
 pub fn part(report: &mut Report, context: &Context) {
-    for mode in if context.long { &["fsync", "os"][..] } else { &["fsync"][..] } {
-        for seed in context.seeds(&format!("group-chaos-{mode}")) {
-            let found = run(&context.binary, mode, context.size(25, 100), seed);
-            let found = found.map_err(|error| format!("seed {seed}: {error}"));
-            report.result(format!("kill -9 under {GROUPS} groups, durability {mode}"), found);
-        }
-    }
+    let modes = if context.long { &["fsync", "os"][..] } else { &["fsync"][..] };
+    let name = format!("kill -9 under {GROUPS} groups");
+    let faults = Faults { name: &name, modes, check: |mode| format!("group-chaos-{mode}") };
+    faults.report(report, context, |mode, seed| run(&context.binary, mode, context.size(25, 100), seed));
 }
 
 fn run(binary: &Path, durability: &str, cycles: usize, seed: u64) -> Result<String, String> {

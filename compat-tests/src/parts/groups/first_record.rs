@@ -25,7 +25,7 @@ const TARGET_MS: f64 = 200.0;
 const SLACK: f64 = 10.0;
 /// Measured runs of each client on each broker. One more comes first, which is not counted: a broker has never seen a group then,
 /// and Kafka makes its internal topic.
-const RUNS: (usize, usize) = (3, 9);
+const RUNS: (usize, usize) = (3, 25);
 /// Who runs in CI, and by which protocol.
 const CI: [(&str, &str); 4] =
     [("java", "classic"), ("rdkafka", "classic"), ("java", "consumer"), ("franz-go", "consumer")];

@@ -6,32 +6,52 @@
 
 #![allow(unsafe_code)] // an allocator that counts
 
-use bytes::Bytes;
-use ottla::wire::requests::caps::TOPICS_MAX;
-use ottla::wire::{Api, DecodeError, Problem, Request, RequestHeader};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 mod layouts;
+
+use super::requests::caps::TOPICS_MAX;
+use super::{Api, DecodeError, Problem, Request, RequestHeader};
+use bytes::Bytes;
 use layouts::{Count, RequestLayout, layouts};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 
-/// Bytes held, and the most that were held since the mark was set.
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Bytes that this thread has taken and not given back, and the most of them since the mark was set. What another
+    /// thread gave back makes it less than nothing.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
 
+/// The allocator of all unit tests: the system's, and each thread's count of what it holds.
 struct Counting;
 
-// SAFETY: hands everything on to the system's allocator.
+fn count(bytes: usize, sign: isize) {
+    HELD.set(HELD.get() + sign * bytes.cast_signed());
+    PEAK.set(PEAK.get().max(HELD.get()));
+}
+
+// SAFETY: hands everything on to the system's allocator; the counters neither allocate nor have a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
+        count(layout.size(), 1);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        count(layout.size(), -1);
         unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 1);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    // Both are there while one is copied into the other.
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, 1);
+        count(layout.size(), -1);
+        unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
@@ -46,14 +66,13 @@ const DECODING_BYTES_MAX: usize = 4 << 10;
 
 /// Decodes and says what it took beside the frame, bytes.
 fn measure(frame: Bytes) -> (Result<Request, DecodeError>, usize) {
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
+    let before = HELD.get();
+    PEAK.set(before);
     let (header, body) = RequestHeader::decode(frame).expect("a header");
     let request = Request::decode(header.api, header.version, body);
-    (request, PEAK.load(Ordering::Relaxed) - before)
+    (request, (PEAK.get() - before).cast_unsigned())
 }
 
-/// One test, because the count is of the whole process.
 #[test]
 fn a_request_costs_its_frame() {
     let (mut targets, mut accepted, mut filled) = (0, 0, 0);

@@ -1,9 +1,8 @@
 //! Hostile requests made from Kafka's own layouts, not from this crate's: every array of every request version, filled to
-//! a size, with a count of smallest elements, or merely claimed. Needs nothing but std, so that other test programs can
-//! include it by its path.
+//! a size, with a count of smallest elements, or merely claimed.
 
 /// Kafka's own layout of every request version: name, key, version, first flexible version, layout.
-const SCHEMAS: &str = include_str!("../../src/wire/fixtures/kafka-clients-4.4.0-schemas.txt");
+const SCHEMAS: &str = include_str!("../fixtures/kafka-clients-4.4.0-schemas.txt");
 
 /// One request version of Kafka 4.4.
 pub struct RequestLayout {
